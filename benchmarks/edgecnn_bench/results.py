@@ -4,15 +4,15 @@ Its JSON Schema is `Report.model_json_schema()`, published as `docs/report.schem
 """
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecnn_firmware.card import Card, Fraction, Interval, ScoreCard
 from edgecnn_firmware.errors import BundleError
 
-SCHEMA_VERSION = 1
-MAX_REPORT_BYTES = 64 << 20
+SCHEMA_VERSION: Final = 1
+MAX_REPORT_BYTES: Final = 64 << 20
 
 
 class Result(BaseModel):

@@ -4,17 +4,19 @@ The card of an untrusted bundle is input like any other: pydantic checks every f
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecnn_firmware.errors import BundleError
 
-SCHEMA_VERSION = 1
-MAX_CARD_BYTES = 16 << 20
+SCHEMA_VERSION: Final = 1
+MAX_CARD_BYTES: Final = 16 << 20
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}){0,4}$")]
+FileName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}){0,4}$")
+]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -198,5 +200,7 @@ def parse_card(data: bytes, name: str) -> Card:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         if where == "schema_version":
-            raise BundleError(f"{name}: schema_version {first['input']!r}; this edgecnn reads {SCHEMA_VERSION}") from error
+            raise BundleError(
+                f"{name}: schema_version {first['input']!r}; this edgecnn reads {SCHEMA_VERSION}"
+            ) from error
         raise BundleError(f"{name}: {where}: {first['msg'].removeprefix('Value error, ')}") from error

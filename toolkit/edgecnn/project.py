@@ -39,27 +39,38 @@ class ProjectSettings(Settings):
     """`[project]`: what the bundle is called and the seed everything random derives from."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    """Names the bundle's folder and the C symbols: a letter, then at most 62 letters, digits or underscores."""
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "0.1.0"
+    """Of the model, as MAJOR.MINOR.PATCH."""
     description: Annotated[str, Field(max_length=500)] = ""
+    """A sentence for the card and the header."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Split, initial weights, order, augmentation and choice of representative windows derive from it."""
 
 
 class DataSettings(Settings):
     """`[data]`: where the recordings are and how to read them; paths are relative to the project file."""
 
     path: Path
+    """Folder or file of the recordings."""
     format: Literal["auto", "csv", "npz", "parquet", "wav", "ucr", "wfdb", "uci-har", "uci-hapt", "demo"] = "auto"
+    """How the files are read; `auto` looks at their names and content."""
     pattern: str | None = None
-    """Path pattern that carries label and group, such as `{group}/{label}_{take}.csv`; `{label}/{take}.csv` if unset."""
+    """Path pattern that carries label and group, such as `{group}/{label}_{take}.csv`; a folder per class if unset."""
     channels: Names | None = None
     """Columns or signals to use, in order; all numeric ones if unset."""
     units: dict[str, str] = {}
     """Unit of each channel (`{ax = "g"}`), shown in the card and the header."""
     time_column: str | None = None
+    """Column of time stamps; found by its name (`time`, `timestamp_ms`, ...) if unset."""
     time_unit: Literal["auto", "s", "ms", "us", "ns"] = "auto"
+    """Unit of numeric time stamps; `auto` takes it from the column's name or the step between stamps."""
     label_column: str | None = None
+    """Column of labels; equal labels in a row are one segment, an empty label is none."""
     group_column: str | None = None
+    """Column that names the subject, device or session."""
     recording_column: str | None = None
+    """Column that tells recordings in one file apart."""
     sample_rate_hz: Annotated[float, Field(gt=0, le=1e7)] | None = None
     """The rate of files that carry no time."""
     resample_hz: Annotated[float, Field(gt=0, le=1e7)] | None = None
@@ -67,6 +78,7 @@ class DataSettings(Settings):
     max_gap_s: Annotated[float, Field(gt=0)] | None = None
     """Longest step between time stamps that is bridged; 5 sample periods if unset."""
     missing: Literal["error", "interpolate"] = "error"
+    """What a missing value (empty, NaN) is: an error that names file and row, or bridged linearly."""
     rows_per_recording: Annotated[int, Field(ge=2)] | None = None
     """Cut files that hold several recordings run together every this many rows."""
     annotator: str = "atr"
@@ -77,6 +89,8 @@ class LabelSettings(Settings):
     """`[labels]`: which class a window belongs to."""
 
     rule: Literal["majority", "center", "any-of"] = "majority"
+    """`majority`: the class that covers most of the window; `center`: that of its middle sample; `any-of`: the first of
+    `classes` that occurs in it."""
     min_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     """`majority`: the least share of the window's samples that the class must cover; other windows are left out."""
     classes: Names | dict[str, Names] | None = None
@@ -97,7 +111,9 @@ class WindowSettings(Settings):
     """`[windows]`: how recordings are cut."""
 
     length: Extent
+    """Samples (128) or a duration with its unit (`"2.56 s"`, `"400 ms"`)."""
     hop: Extent
+    """Step from one window to the next, like `length`."""
     align: Literal["recording", "segment"] = "recording"
     """`segment`: windows start at each labelled segment's first sample and stay inside it."""
     short: Literal["error", "skip", "pad"] = "skip"
@@ -117,6 +133,7 @@ class SplitSettings(Settings):
     """`[split]`: who is in the training, validation and test parts."""
 
     method: Literal["official", "group"] = "group"
+    """`official`: the publisher's test part; `group`: whole groups, stratified by class."""
     test: Share | Names = 0.2
     """Share of the windows, or the names of the groups; ignored where the split is official."""
     validation: Share | Names = 0.2
@@ -127,8 +144,11 @@ class NormalizationSettings(Settings):
     """`[normalization]`: constants fitted on the training part; `normalized = (x - offset) * gain` per channel."""
 
     method: Literal["standard", "none", "constants"] = "standard"
+    """`standard`: mean and standard deviation of the training part; `constants`: `offset` and `gain` as given."""
     offset: tuple[float, ...] | None = None
+    """`constants`: one value per channel, in the channel's unit."""
     gain: tuple[float, ...] | None = None
+    """`constants`: one value per channel."""
 
     @model_validator(mode="after")
     def _constants_come_with_values(self) -> "NormalizationSettings":
@@ -142,6 +162,8 @@ class ModelSettings(Settings):
     """`[model]`: a preset of the zoo, a `.keras` file, or `file.py:build_model`."""
 
     name: str = "small"
+    """`vgg1d`, `small`, `tiny`, `ds`, `resnet`, `tcn`, `inception`, `fcn`, a `.keras` file, or
+    `file.py:build_model`."""
     options: dict[str, int | float | str | tuple[int, ...]] = {}
     """Options of the preset, such as `{ filters = [16, 32, 64], dropout = 0.3 }`."""
 
@@ -171,12 +193,19 @@ class TrainingSettings(Settings):
     enabled: bool = True
     """false: take the weights of a `.keras` model as they are."""
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Most passes over the training part."""
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
+    """Windows per step."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 2e-3
+    """Peak learning rate of AdamW."""
     schedule: Literal["cosine", "constant"] = "cosine"
+    """`cosine`: short warm-up, then down to zero over `epochs`."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-3
+    """Decoupled weight decay of AdamW."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of each label that is spread over all classes."""
     class_weights: Literal["none", "balanced"] = "none"
+    """`balanced`: weight classes by the inverse of their frequency in the training part."""
     patience: Annotated[int, Field(ge=0)] = 20
     """Epochs without a better validation loss before training stops; 0: train all epochs."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -191,6 +220,7 @@ class QuantizationSettings(Settings):
     """`[quantization]`: full int8 after training, per channel, batch 1."""
 
     representative_windows: Annotated[int, Field(ge=10, le=100_000)] = 500
+    """Training windows that calibrate the activations, stratified by class."""
     variants: tuple[Variant, ...] = ("float32",)
     """Further files written for comparison."""
 
@@ -199,9 +229,11 @@ class BenchmarkSettings(Settings):
     """`[benchmark]`: what is measured on this machine."""
 
     timed_runs: Annotated[int, Field(ge=30, le=1_000_000)] = 500
+    """Timed calls of each engine."""
     warmup_runs: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """Calls of each engine before timing starts."""
     max_windows: Annotated[int, Field(ge=10, le=10_000_000)] = 20_000
-    """Test windows stored in the bundle and run through every engine; the first of a seeded choice if there are more."""
+    """Most test windows stored in the bundle and run through every engine; a seeded choice if there are more."""
 
 
 class GateSettings(Settings):

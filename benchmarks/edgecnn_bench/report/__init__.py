@@ -1,0 +1,1 @@
+"""The report: `report.json` and the pages drawn from it alone."""

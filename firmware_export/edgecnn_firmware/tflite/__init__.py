@@ -1,0 +1,1 @@
+"""Untrusted `.tflite` bytes -> a graph that is safe to walk, and what it costs."""

@@ -1,0 +1,67 @@
+"""Files -> `Dataset`: one reader a file, found by format.
+
+A reader module has `FORMAT` and `read(settings) -> Dataset`; `read_dataset` finds the format where the project leaves
+it open, and checks what no reader can get wrong alone: that recordings share channels and rate.
+"""
+
+import importlib
+from typing import Final
+
+from edgecnn.data.readers.detect import detect_format
+from edgecnn.data.readers.sources import check_exists
+from edgecnn.data.recording import Dataset, Recording
+from edgecnn.project import DataSettings
+from edgecnn_firmware.errors import DataError
+
+_MODULES: Final = {
+    "csv": "csv",
+    "npz": "npz",
+    "parquet": "parquet",
+    "wav": "wav",
+    "ucr": "ucr",
+    "wfdb": "wfdb_records",
+    "uci-har": "uci_har",
+    "uci-hapt": "uci_hapt",
+}
+
+
+def read_dataset(settings: DataSettings) -> Dataset:
+    """Read the recordings that `settings` describe; samples are read when they are asked for, where files allow it.
+
+    Raises:
+        DataError: naming file, place and value, and what would be accepted.
+        SettingsError: settings that contradict each other.
+        MissingDependency: the format needs a package that is not installed.
+    """
+    if settings.format == "demo":
+        from edgecnn.data.demo import demo_dataset
+
+        return demo_dataset()
+    check_exists(settings.path)
+    name = detect_format(settings.path) if settings.format == "auto" else settings.format
+    module = importlib.import_module(f"edgecnn.data.readers.{_MODULES[name]}")
+    dataset: Dataset = module.read(settings)
+    if not dataset.recordings:
+        raise DataError(f"{settings.path}: holds no recordings of format '{name}'")
+    _check_shared(dataset)
+    return dataset
+
+
+def _check_shared(dataset: Dataset) -> None:
+    first = dataset.recordings[0]
+    for other in dataset.recordings[1:]:
+        if other.channels != first.channels:
+            raise DataError(
+                f"{dataset.name}: '{first.name}' has channels {_channels(first)}, '{other.name}' has {_channels(other)}"
+                "; name the channels to use in data.channels"
+            )
+        if other.sample_rate_hz != first.sample_rate_hz:
+            raise DataError(
+                f"{dataset.name}: '{first.name}' has {first.sample_rate_hz:g} Hz, '{other.name}' has "
+                f"{other.sample_rate_hz:g} Hz; set data.resample_hz"
+            )
+
+
+def _channels(recording: Recording) -> str:
+    names = [f"{channel.name} ({channel.unit})" if channel.unit else channel.name for channel in recording.channels]
+    return ", ".join(names)
