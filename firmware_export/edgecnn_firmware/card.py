@@ -131,6 +131,8 @@ class TrainingCard(CardPart):
     """Multiply-accumulates of one inference."""
     best_epoch: Annotated[int, Field(ge=0)]
     epochs: tuple[EpochCard, ...]
+    refit_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs of the second fit, on the training and validation parts together; 0 where there was none."""
     settings: dict[str, Any]
     """The `[model]`, `[training]` and `[quantization]` tables that were used."""
 

@@ -6,13 +6,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from edgecnn.augmentation import Augmenter, jitter, mixup, rotation, scaling, shift, warp
+from edgecnn.augmentation import Augmenter, jitter, mixup, offset, rotation, scaling, shift, stretch, wander, warp
 from edgecnn.project import AugmentSettings
 from edgecnn_firmware.errors import SettingsError
 
-OFF = AugmentSettings(jitter=0, scaling=0, shift=0, warp=0, rotation_deg=0, mixup=0)
-ON = AugmentSettings(jitter=0.1, scaling=0.1, shift=0.1, warp=0.2, rotation_deg=30, rotation_axes=((0, 1, 2),), mixup=0.4)
-TRANSFORMS = {"jitter": jitter, "scaling": scaling, "shift": shift, "warp": warp}
+OFF = AugmentSettings(jitter=0, scaling=0, offset=0, wander=0, stretch=0, shift=0, warp=0, rotation_deg=0, mixup=0)
+ON = AugmentSettings(
+    jitter=0.1, scaling=0.1, shift=0.1, warp=0.2, rotation_deg=30, rotation_axes=((0, 1, 2),), mixup=0.4
+)
+TRANSFORMS = {
+    "jitter": jitter,
+    "offset": offset,
+    "scaling": scaling,
+    "shift": shift,
+    "stretch": stretch,
+    "wander": wander,
+    "warp": warp,
+}
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 40), st.integers(1, 6))
 strengths = st.floats(0, 0.5)
@@ -54,6 +64,36 @@ def test_moving_time_keeps_a_constant_signal(shape, strength, seed, value):
     windows = np.full(shape, value, np.float32)
     assert np.array_equal(shift(windows, rng(seed), strength), windows)
     assert np.array_equal(warp(windows, rng(seed), strength), windows)
+    assert np.array_equal(stretch(windows, rng(seed), strength), windows)
+
+
+@given(seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_stretch_keeps_the_middle_and_changes_the_tempo_by_its_strength(seed):
+    ramp = np.broadcast_to(np.arange(101, dtype=np.float32)[None, :, None], (8, 101, 1))
+    stretched = stretch(ramp, rng(seed), 0.2)
+    assert np.allclose(stretched[:, 50], 50, atol=1e-4)
+    tempo = stretched[:, 51] - stretched[:, 50]
+    assert (tempo >= np.exp(-0.2) - 1e-3).all()
+    assert (tempo <= np.exp(0.2) + 1e-3).all()
+
+
+@given(seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_scaling_is_one_gain_and_offset_one_constant_a_channel(seed):
+    windows = windows_of((4, 20, 3)) + 10
+    gains = scaling(windows, rng(seed), 0.2) / windows
+    assert np.allclose(gains, gains[:, :1, :1], rtol=1e-5)
+    constants = offset(windows, rng(seed), 0.2) - windows
+    assert np.allclose(constants, constants[:, :1], atol=1e-5)
+    assert len(np.unique(constants[:, 0].round(4))) > 1
+
+
+def test_wander_is_a_slow_sine():
+    waves = wander(np.zeros((50, 200, 1), np.float32), rng(), 1.0)[:, :, 0]
+    # Two periods a window at most: energy above 4 periods is leakage only.
+    spectrum = np.abs(np.fft.rfft(waves * np.hanning(200), axis=1)) ** 2
+    assert (spectrum[:, 5:].sum(axis=1) < 0.02 * spectrum.sum(axis=1)).all()
 
 
 @given(length=st.integers(2, 60), strength=strengths, seed=seeds)

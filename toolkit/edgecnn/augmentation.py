@@ -19,6 +19,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 _PHYSICAL: Final = 0
 _NORMALIZED: Final = 1
 _WARP_KNOTS: Final = 4
+_WANDER_PERIODS: Final = (0.2, 2.0)
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,12 @@ class Augmenter:
         settings, rng = self.settings, self._rng(epoch, batch, _NORMALIZED)
         # Absurd values end in a loss that is not finite, and that error says more than an overflow here.
         with np.errstate(over="ignore", invalid="ignore"):
+            windows = stretch(windows, rng, settings.stretch)
             windows = warp(windows, rng, settings.warp)
             windows = shift(windows, rng, settings.shift)
             windows = scaling(windows, rng, settings.scaling)
+            windows = offset(windows, rng, settings.offset)
+            windows = wander(windows, rng, settings.wander)
             windows = jitter(windows, rng, settings.jitter)
             return mixup(windows, targets, rng, settings.mixup)
 
@@ -62,12 +66,46 @@ def jitter(windows: Floats, rng: np.random.Generator, deviation: float) -> Float
 
 
 def scaling(windows: Floats, rng: np.random.Generator, deviation: float) -> Floats:
-    """Multiply each channel of each window by a gain `1 + deviation * normal`, the same at all times."""
+    """Multiply each window by a gain `1 + deviation * normal`, the same for all channels: sensors differ in gain."""
+    if deviation == 0:
+        return windows
+    gains: Floats = 1 + np.float32(deviation) * rng.standard_normal((len(windows), 1, 1), np.float32)
+    return windows * gains
+
+
+def offset(windows: Floats, rng: np.random.Generator, deviation: float) -> Floats:
+    """Add `deviation * normal` to each channel of each window, the same at all times."""
     if deviation == 0:
         return windows
     count, _, channels = windows.shape
-    gains: Floats = 1 + np.float32(deviation) * rng.standard_normal((count, 1, channels), np.float32)
-    return windows * gains
+    constants: Floats = np.float32(deviation) * rng.standard_normal((count, 1, channels), np.float32)
+    return windows + constants
+
+
+def wander(windows: Floats, rng: np.random.Generator, deviation: float) -> Floats:
+    """Add a slow sine to each channel: amplitude `deviation * normal`, one frequency and phase per window."""
+    if deviation == 0:
+        return windows
+    count, length, channels = windows.shape
+    periods = rng.uniform(*_WANDER_PERIODS, (count, 1, 1))
+    phase = rng.uniform(0, 2 * np.pi, (count, 1, 1))
+    wave = np.sin(2 * np.pi * periods * np.arange(length)[:, None] / length + phase).astype(np.float32)
+    amplitude: Floats = np.float32(deviation) * rng.standard_normal((count, 1, channels), np.float32)
+    return windows + amplitude * wave
+
+
+def stretch(windows: Floats, rng: np.random.Generator, strength: float) -> Floats:
+    """Change the tempo of each window around its middle by a factor `exp(u)`, `u` uniform in `[-strength, strength]`.
+
+    Where a faster tempo reads beyond an end, the window is reflected there.
+    """
+    if strength == 0:
+        return windows
+    count, length, _ = windows.shape
+    middle = (length - 1) / 2
+    tempo = np.exp(rng.uniform(-strength, strength, (count, 1)))
+    time = np.abs((np.arange(length) - middle) * tempo + middle)
+    return _interpolated(windows, np.clip((length - 1) - np.abs((length - 1) - time), 0, length - 1))
 
 
 def shift(windows: Floats, rng: np.random.Generator, share: float) -> Floats:

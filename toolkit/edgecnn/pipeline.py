@@ -6,8 +6,9 @@ Each step's output stays in `BUILD/.NAME.steps/STEP`; a step whose inputs did no
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edgecnn import __version__
 from edgecnn.data.fingerprint import dataset_fingerprint
@@ -19,6 +20,9 @@ from edgecnn_firmware.card import TrainingCard
 from edgecnn_firmware.bundle import read_bundle
 from edgecnn_firmware.errors import BundleError, ModelError
 from edgecnn_firmware.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import keras
 
 _KERAS: Final = "model.keras"
 _INT8: Final = "model.tflite"
@@ -142,13 +146,10 @@ def train_model(job: Job) -> Trained:
 
 def _train(job: Job, prepared: Prepared, folder: Path) -> None:
     from edgecnn.keras_io import save_model_deterministic
-    from edgecnn.training import train
-    from edgecnn.zoo import build_model
     from edgecnn.zoo.cost import macs, parameters
 
     project = job.project
-    shape = (prepared.window_samples, len(prepared.channels))
-    model = build_model(project.model, shape, len(prepared.classes), base=job.base, seed=job.seed)
+    model = _new_model(job, prepared)
     card = TrainingCard(
         model=_model_title(project),
         parameters=parameters(model),
@@ -158,21 +159,38 @@ def _train(job: Job, prepared: Prepared, folder: Path) -> None:
         settings={name: getattr(project, name).model_dump(mode="json") for name in ("model", "training", "quantization")},
     )
     if project.training.enabled:
-        result = train(
-            model,
-            prepared.parts["train"],
-            prepared.parts["validation"],
-            prepared.normalization,
-            project.training,
-            seed=job.seed,
-            class_names=prepared.classes,
-            checkpoint_dir=job.step("training_state"),
-            progress=job.progress,
-        )
-        model = result.model
-        card = card.model_copy(update={"best_epoch": result.best_epoch, "epochs": result.history})
+        model, card = _fit(job, prepared, model, card)
     save_model_deterministic(model, folder / _KERAS)
     (folder / _TRAINING).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _new_model(job: Job, prepared: Prepared) -> "keras.Model":
+    from edgecnn.zoo import build_model
+
+    shape = (prepared.window_samples, len(prepared.channels))
+    return build_model(job.project.model, shape, len(prepared.classes), base=job.base, seed=job.seed)
+
+
+def _fit(
+    job: Job, prepared: Prepared, model: "keras.Model", card: TrainingCard
+) -> tuple["keras.Model", TrainingCard]:
+    """Fit on the training part, watched on the validation part; then, with `refit`, on both from the start."""
+    from edgecnn.training import train
+    from edgecnn.training.refit import join, refit_settings, with_enough_steps
+
+    training, validation = prepared.parts["train"], prepared.parts["validation"]
+    settings = with_enough_steps(job.project.training, len(training))
+    fit = partial(
+        train, normalization=prepared.normalization, seed=job.seed, class_names=prepared.classes, progress=job.progress
+    )
+    first = fit(model, training, validation, settings=settings, checkpoint_dir=job.step("training_state"))
+    card = card.model_copy(update={"best_epoch": first.best_epoch, "epochs": first.history})
+    if not settings.refit or not len(validation):
+        return first.model, card
+    again = refit_settings(settings, len(first.history), first.best_epoch)
+    both, fresh = join(training, validation), _new_model(job, prepared)
+    second = fit(fresh, both, None, settings=again, checkpoint_dir=job.step("refit_state"))
+    return second.model, card.model_copy(update={"refit_epochs": len(second.history)})
 
 
 def quantize_model(job: Job) -> Quantized:
@@ -241,7 +259,7 @@ def measure_bundle(job: Job) -> Report:
     """
     from edgecnn_bench.benchmark import benchmark
     from edgecnn_bench.environment import measure_environment
-    from edgecnn_bench.report import load_report, write_report
+    from edgecnn_bench.report.files import load_report, write_report
 
     settings = job.project.benchmark
     limits = job.project.gate.model_dump(exclude_none=True)
@@ -277,7 +295,7 @@ def export_tflite(model: Path, project_path: Path | None, build_dir: Path | None
     """
     from edgecnn.ready_model import bundle_ready_model
     from edgecnn_bench.benchmark import benchmark
-    from edgecnn_bench.report import write_report
+    from edgecnn_bench.report.files import write_report
 
     job = None
     if project_path is not None:

@@ -174,10 +174,16 @@ class AugmentSettings(Settings):
     jitter: Annotated[float, Field(ge=0, le=10)] = 0.03
     """Standard deviation of additive Gaussian noise."""
     scaling: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Standard deviation of a gain per window and channel."""
+    """Standard deviation of a gain per window, the same for all channels."""
+    offset: Annotated[float, Field(ge=0, le=10)] = 0.05
+    """Standard deviation of a constant added to each channel of a window."""
+    wander: Annotated[float, Field(ge=0, le=10)] = 0.05
+    """Standard deviation of the amplitude of a slow sine, 0.2 to 2 periods a window, added to each channel."""
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Largest change of tempo of a whole window."""
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     """Largest time shift, as a share of the window."""
-    warp: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    warp: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest local change of speed."""
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Largest random rotation of tri-axial sensors (`rotation_axes`)."""
@@ -192,21 +198,25 @@ class TrainingSettings(Settings):
 
     enabled: bool = True
     """false: take the weights of a `.keras` model as they are."""
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 60
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
     """Most passes over the training part."""
+    min_steps: Annotated[int, Field(ge=0, le=10_000_000)] = 1000
+    """Least optimizer steps: `epochs` is raised to reach them, since few windows need more passes."""
+    refit: bool = True
+    """Fit once more, from the start, on the training and validation parts together; the history shows the first fit."""
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
     """Windows per step."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 2e-3
     """Peak learning rate of AdamW."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """`cosine`: short warm-up, then down to zero over `epochs`."""
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Decoupled weight decay of AdamW."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of each label that is spread over all classes."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced`: weight classes by the inverse of their frequency in the training part."""
-    patience: Annotated[int, Field(ge=0)] = 20
+    patience: Annotated[int, Field(ge=0)] = 0
     """Epochs without a better validation loss before training stops; 0: train all epochs."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Momentum of an exponential moving average of the weights, used for validation and the result; 0 is off."""

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+from edgecnn_firmware.tflite.options import Options
+
 
 @dataclass(frozen=True)
 class Quantization:
@@ -11,6 +13,11 @@ class Quantization:
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     axis: int
+
+    @property
+    def is_per_channel(self) -> bool:
+        """Whether there is more than one pair."""
+        return len(self.scales) > 1
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,7 @@ class Tensor:
     type: str
     shape: tuple[int, ...]
     shape_signature: tuple[int, ...]
+    """`shape` with -1 where a size is not fixed."""
     quantization: Quantization | None
     is_variable: bool
     data: memoryview | None = field(repr=False, default=None)
@@ -33,21 +41,53 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Operator:
-    """One op: tensor numbers; -1 stands for an optional input that is left out."""
+class OpCode:
+    """What an op is: its name in `BuiltinOperator`, its version, and the name of a custom op."""
 
-    index: int
     name: str
     version: int
+    custom_name: str = ""
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the op is outside the format's list."""
+        return self.name == "CUSTOM"
+
+    @property
+    def label(self) -> str:
+        """The op's name for people."""
+        return f"CUSTOM {self.custom_name}" if self.is_custom else self.name
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One op: tensor numbers, where -1 stands for an optional input that is left out."""
+
+    index: int
+    code: OpCode
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    is_custom: bool = False
+    options: Options | None = None
+    """None where the file has none, or where `options.OPTIONS_OF_OP` does not list the op."""
+    intermediates: tuple[int, ...] = ()
+    custom_options: memoryview | None = field(repr=False, default=None)
+
+    @property
+    def name(self) -> str:
+        """The op's name in `BuiltinOperator`."""
+        return self.code.name
+
+    @property
+    def version(self) -> int:
+        """The op's version."""
+        return self.code.version
 
 
 @dataclass(frozen=True)
 class Subgraph:
     """Tensors and the ops on them, in the order they run."""
 
+    index: int
     name: str
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
@@ -60,7 +100,9 @@ class Model:
     """A whole file; `subgraphs[0]` is what an interpreter invokes."""
 
     name: str
+    version: int
     description: str
+    op_codes: tuple[OpCode, ...]
     subgraphs: tuple[Subgraph, ...]
     file_bytes: int
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,6 @@ from edgecnn.data.normalization import fit, moments
 from edgecnn.data.recording import Channel
 from edgecnn.project import NormalizationSettings
 from edgecnn_firmware.errors import DataError, SettingsError
-import itertools
 
 STANDARD = NormalizationSettings()
 CHANNELS = (Channel("ax", "g"), Channel("gyro"))

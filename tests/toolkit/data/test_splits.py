@@ -85,7 +85,7 @@ def test_every_class_is_in_every_part_where_groups_allow(dataset, seed, test, va
         return
     shares = SplitSettings(test=test, validation=validation)
     if not some_split_trains_every_class(index):
-        with pytest.raises(DataError, match="train part has no window of class|groups have windows|group has windows"):
+        with pytest.raises(DataError, match=r"train part has no window of class|groups have windows|group has windows"):
             split_windows(index, shares, seed)
         return
     split = split_windows(index, shares, seed)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,6 @@ from edgecnn.data.recording import Channel, Dataset, Recording, Segment
 from edgecnn.data.windows import cut_windows
 from edgecnn.project import LabelSettings, WindowSettings
 from edgecnn_firmware.errors import DataError, SettingsError
-import itertools
 
 ANY = LabelSettings(min_share=0.5)
 

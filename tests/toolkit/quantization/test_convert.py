@@ -198,7 +198,9 @@ def test_float_ops_that_the_converter_lets_pass_are_listed_with_their_numbers():
 
     model = lively("tiny", 40, 2, 3)
     data = convert(model, windows_of(model), ("float32",))["float32"]
-    with pytest.raises(ModelError, match=r"the file still computes in floating point: op #0 RESHAPE, op #1 CONV_2D,.* more"):
+    with pytest.raises(
+        ModelError, match=r"the file still computes in floating point: op #0 RESHAPE, op #1 CONV_2D,.* more"
+    ):
         require_int8_only(data, "the file")
 
 

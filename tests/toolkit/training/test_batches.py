@@ -29,9 +29,7 @@ def numbered(count, classes=3):
 
 
 def batches_of(part, batch_size=8, seed=0, augment=OFF, weights=(1, 1, 1)):
-    return TrainingBatches(
-        part, NORMALIZATION, Augmenter(augment, seed), np.float32(weights), "softmax", batch_size
-    )
+    return TrainingBatches(part, NORMALIZATION, Augmenter(augment, seed), np.float32(weights), "softmax", batch_size)
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(24, 8), (25, 8), (7, 8), (8, 1), (9, 8)])

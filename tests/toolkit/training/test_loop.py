@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from edgecnn.training.refit import join
 from edgecnn.training.state import STATE_FILE
 from edgecnn_firmware.errors import DataError, ModelError, SettingsError
 
@@ -161,10 +162,24 @@ def test_diverging_training_says_what_to_try(fit, small_task):
     part = small_task[0]
     windows = part.windows.copy()
     windows[40] = np.inf
-    with pytest.raises(ModelError, match=r"the loss became nan in epoch 1, batch \d; try a smaller training.learning_r"):
+    with pytest.raises(
+        ModelError, match=r"the loss became nan in epoch 1, batch \d; try a smaller training.learning_r"
+    ):
         fit(training=type(part)(windows, part.labels))
 
 
 def test_rotation_without_axes_is_an_error(fit):
     with pytest.raises(SettingsError, match="rotation_deg needs rotation_axes"):
         fit(augment={"rotation_deg": 10})
+
+
+def test_two_parts_joined_train_and_resume_as_their_concatenation(fit, small_task, tmp_path):
+    training, validation = small_task
+    windows = np.concatenate([training.windows, validation.windows])
+    labels = np.concatenate([training.labels, validation.labels])
+    settings = {"epochs": 2, "validation": None}
+    whole = fit(training=type(training)(windows, labels), **settings, checkpoint_dir=tmp_path)
+    joined = fit(training=join(training, validation), **settings)
+    assert same_weights(whole, joined)
+    again = fit(training=join(training, validation), **settings, checkpoint_dir=tmp_path)
+    assert again.resumed_after == 2

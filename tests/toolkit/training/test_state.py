@@ -7,7 +7,12 @@ from edgecnn_firmware.card import EpochCard
 
 EPOCH = EpochCard(epoch=1, loss=1 / 3, accuracy=0.1, val_loss=None, learning_rate=1e-3)
 STATE = TrainingState(
-    "key", [np.float32([1.5]), np.array(7, np.int64), np.zeros((0, 2), np.uint32)], [np.ones((2, 3))], 1, (EPOCH,), True
+    "key",
+    [np.float32([1.5]), np.array(7, np.int64), np.zeros((0, 2), np.uint32)],
+    [np.ones((2, 3))],
+    1,
+    (EPOCH,),
+    finished=True,
 )
 
 
@@ -63,5 +68,6 @@ def test_key_depends_on_every_value_but_not_on_the_pieces():
     assert key != training_key({"seed": 2}, {"windows": values})
     assert key != training_key({"seed": 1}, {"labels": values})
     assert key != training_key({"seed": 1}, {"windows": values.reshape(2, -1)})
+    assert training_key({}, {"step": np.array(1)}) != training_key({}, {"step": np.array(2)})
     values[-1] += 1
     assert key != training_key({"seed": 1}, {"windows": values})

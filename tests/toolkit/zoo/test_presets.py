@@ -31,7 +31,7 @@ def test_preset_fits_the_data(name, window_samples, channels, classes):
 
 # Counted once and kept: a changed number means that a preset became another network.
 PARAMETERS = {
-    "small": 22806,
+    "small": 23190,
     "tiny": 2374,
     "ds": 13182,
     "resnet": 30246,
@@ -88,8 +88,18 @@ def test_valid_convolution_on_a_short_window_names_the_stage():
 
 
 def test_pooling_is_left_out_once_nothing_is_left_to_pool():
-    lengths = [layer.output.shape[1] for layer in build("small", 5, 1, 3).layers if "MaxPooling" in type(layer).__name__]
-    assert lengths == [2, 1]
+    assert pooled_lengths(build("small", 5, 1, 3, pool=(2, 2, 2, 1))) == [2, 1]
+
+
+def test_small_pools_as_its_window_asks_for():
+    assert pooled_lengths(build("small", 128, 6, 6)) == [64, 32, 16]
+    assert pooled_lengths(build("small", 140, 1, 5)) == [70, 35, 17]
+    assert pooled_lengths(build("small", 1000, 1, 2)) == [250, 62, 31, 15]
+    assert pooled_lengths(build("small", 12, 1, 2)) == []
+
+
+def pooled_lengths(model):
+    return [layer.output.shape[1] for layer in model.layers if type(layer).__name__ == "MaxPooling1D"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -103,7 +113,9 @@ def test_same_seed_same_weights(name):
 
 
 def test_options_change_the_network():
-    model = build("small", 64, 2, 3, filters=(8, 16), kernel_size=(3,), pool=(4,), dropout=0, dense=(10,), head="avg+max")
+    model = build(
+        "small", 64, 2, 3, filters=(8, 16), kernel_size=(3,), pool=(4,), dropout=0, dense=(10,), head="avg+max"
+    )
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds.count("Conv1D") == 2
     assert "Dropout" not in kinds

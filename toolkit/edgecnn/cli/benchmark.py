@@ -23,8 +23,8 @@ def command(
     Every engine that is installed runs on the bundle's test windows; the report says why another did not.
     """
     from edgecnn_bench.benchmark import benchmark
-    from edgecnn_bench.report import write_report
-    from edgecnn_bench.report.markdown import headline
+    from edgecnn_bench.report.files import write_report
+    from edgecnn_bench.report.facts import headline
 
     with progress_on_stderr(quiet) as progress:
         report = benchmark(

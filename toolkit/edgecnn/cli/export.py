@@ -34,7 +34,7 @@ def command(
     A missed [gate] exits with code 3.
     """
     from edgecnn import pipeline
-    from edgecnn_bench.report.markdown import headline
+    from edgecnn_bench.report.facts import headline
 
     suffix = target.suffix if target is not None else ""
     if suffix in {".keras", ".tflite"} and demo:

@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("--demo", is_flag=True, help="Build the built-in demo: simulated ECG, two classes, no download."),
     click.option("--model", "model_name", metavar="NAME", help="Preset, .keras file or file.py:build_model; overrides."),
-    click.option("--epochs", type=click.IntRange(1, 100_000), help="Most training epochs; overrides the project."),
+    click.option("--epochs", type=click.IntRange(1, 100_000), help="Training epochs; overrides epochs and min_steps."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Overrides the project's seed."),
     click.option("--build-dir", type=click.Path(path_type=Path), help="Where bundles go [default: build/ by the project]."),
     click.option("--force", is_flag=True, help="Run every step, even if its inputs did not change."),
@@ -67,7 +67,7 @@ def _override(project: Project, model_name: str | None, epochs: int | None, seed
         name = str(Path.cwd() / model_name) if is_file else model_name
         updates["model"] = project.model.model_copy(update={"name": name, "options": {}})
     if epochs is not None:
-        updates["training"] = project.training.model_copy(update={"epochs": epochs})
+        updates["training"] = project.training.model_copy(update={"epochs": epochs, "min_steps": 0})
     if seed is not None:
         updates["project"] = project.project.model_copy(update={"seed": seed})
     return project.model_copy(update=updates)

@@ -4,6 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from edgecnn.data.recording import Channel, Dataset, Recording, Samples, Segment
 from edgecnn.data.simulator.patient import SAMPLE_RATE_HZ, make_patient, rhythm_of, signal_of
 from edgecnn.project import (
@@ -22,13 +24,14 @@ SIMULATOR_VERSION: Final = 1
 WINDOW_SAMPLES: Final = 1000
 DEMO_PATH: Final = Path("demo")
 MAX_PATIENTS: Final = 10_000
+_NOTE: Final = f"simulated ECG, not measured on anyone: simulator version {SIMULATOR_VERSION}"
 
 
 def demo_dataset(seed: int = 0, patients: int = 48, windows_per_patient: int = 52) -> Dataset:
     """Simulate one recording per person at 250 Hz; each is a group of its own.
 
-    Beats are labelled at their R peak: `N` sinus, `V` premature ventricular, `A` premature atrial. Signals are made when
-    they are read. The same arguments give the same bytes.
+    Beats are labelled at their R peak: `N` sinus, `V` premature ventricular, `A` premature atrial. Signals are made
+    when they are read. The same arguments give the same bytes.
 
     Raises:
         SettingsError: an argument is out of range.
@@ -44,10 +47,7 @@ def demo_dataset(seed: int = 0, patients: int = 48, windows_per_patient: int = 5
         format="demo",
         recordings=tuple(_recording(seed, number, samples) for number in range(patients)),
         files=(),
-        notes=(
-            f"simulated ECG, not measured on anyone: simulator version {SIMULATOR_VERSION}, seed {seed}, {patients} "
-            f"patients, {samples} samples each",
-        ),
+        notes=(f"{_NOTE}, seed {seed}, {patients} patients, {samples} samples each",),
     )
 
 
@@ -56,7 +56,7 @@ def demo_project() -> Project:
     return Project(
         project=ProjectSettings(
             name="ecg_demo",
-            description="Premature ventricular beats in simulated single-lead ECG. A demonstration, not a medical device.",
+            description="Premature ventricular beats in simulated ECG. A demonstration, not a medical device.",
         ),
         data=DataSettings(path=DEMO_PATH, format="demo"),
         windows=WindowSettings(length=WINDOW_SAMPLES, hop=WINDOW_SAMPLES),
@@ -86,4 +86,4 @@ def _recording(seed: int, number: int, samples: int) -> Recording:
 
 
 def _read(seed: int, number: int, samples: int, start: int, stop: int) -> Samples:
-    return signal_of(seed, number, samples)[start:stop].copy()
+    return np.array(signal_of(seed, number, samples)[start:stop])

@@ -75,11 +75,10 @@ class _Goal:
             ~(~chosen & (scarce_in_group == 0)).any(axis=1),
             ((held_groups == 0) & (having >= 2)).sum(axis=1),
             (kept_groups < np.minimum(2, having - 1)).sum(axis=1),
-            np.abs(held.sum(axis=1) / totals.sum() - self.share)
-            + np.abs(held / totals - self.share).mean(axis=1),
+            np.abs(held.sum(axis=1) / totals.sum() - self.share) + np.abs(held / totals - self.share).mean(axis=1),
         )
         # Rounded, so that the order of additions does not decide between equals.
-        return np.round(np.stack(columns, axis=1).astype(np.float64), 9)
+        return np.asarray(np.round(np.stack(columns, axis=1).astype(np.float64), 9), dtype=np.float64)
 
     def best(self, chosen: Mask) -> int:
         """The number of the best candidate, the first of equals."""
@@ -93,7 +92,8 @@ def _fold_candidates(label: npt.NDArray[np.int32], group: Int64, groups: int, sh
         raise MissingDependency("splitting by group needs scikit-learn: pip install 'edgecnn[train]'") from error
 
     folds, taken = _folds(share, min(groups, int(np.bincount(label).max())))
-    candidates = np.arange(groups)[None, :] == np.random.default_rng(seed).integers(groups, size=(1, 1))
+    candidates = np.zeros((1, groups), dtype=bool)
+    candidates[0, np.random.default_rng(seed).integers(groups)] = True
     if folds < 2:
         return candidates
     tries = int(np.clip(_WORK // (len(label) + 20 * groups * folds), 1, _MAX_TRIES))
@@ -104,10 +104,8 @@ def _fold_candidates(label: npt.NDArray[np.int32], group: Int64, groups: int, sh
             warnings.simplefilter("ignore", UserWarning)
             held = [np.unique(group[test]) for _, test in splitter.split(np.empty(len(label)), label, group)]
         for first in range(folds):
-            chosen = np.zeros((1, groups), dtype=bool)
-            for fold in range(first, first + taken):
-                chosen[0, held[fold % folds]] = True
-            candidates = np.concatenate((candidates, chosen))
+            chosen = [held[fold % folds] for fold in range(first, first + taken)]
+            candidates = np.concatenate((candidates, np.isin(np.arange(groups), np.concatenate(chosen))[None, :]))
     return candidates
 
 
@@ -119,13 +117,14 @@ def _folds(share: float, most: int) -> tuple[int, int]:
 
 def _improve(chosen: Mask, goal: _Goal) -> Mask:
     """Move or exchange single groups while the cost falls."""
+    current: Mask = chosen[None, :]
     for _ in range(2 * len(chosen)):
-        candidates = np.concatenate((chosen[None, :], _neighbors(chosen)))
+        candidates = np.concatenate((current, _neighbors(current[0])))
         best = goal.best(candidates)
         if best == 0:
             break
-        chosen = candidates[best]
-    return chosen
+        current = candidates[best : best + 1]
+    return np.asarray(current[0])
 
 
 def _neighbors(chosen: Mask) -> Mask:

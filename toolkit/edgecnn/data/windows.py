@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -43,13 +44,13 @@ class WindowIndex:
         """Count the windows."""
         return len(self.start)
 
-    @property
+    @cached_property
     def group_names(self) -> tuple[str, ...]:
         """The groups that have windows, in the order of their first recording."""
         used = np.unique(self.recording)
         return tuple(dict.fromkeys(self.dataset.recordings[number].group for number in used))
 
-    @property
+    @cached_property
     def group(self) -> Int32:
         """The position of each window's group in `group_names`."""
         position = {name: number for number, name in enumerate(self.group_names)}

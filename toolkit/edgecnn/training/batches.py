@@ -6,11 +6,11 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from edgecnn_firmware.numerics import normalize
 
 from edgecnn.augmentation import Augmenter
 from edgecnn_firmware.card import NormalizationCard
 from edgecnn_firmware.errors import DataError
+from edgecnn_firmware.numerics import normalize
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 OutputKind: TypeAlias = Literal["softmax", "sigmoid"]

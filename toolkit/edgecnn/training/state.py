@@ -5,6 +5,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -75,14 +76,23 @@ def load_state(folder: Path, key: str) -> TrainingState | None:
         return None
 
 
-def training_key(about: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
-    """SHA-256 over everything that decides how training goes; arrays are read a piece at a time."""
+def training_key(about: dict[str, Any], arrays: Mapping[str, Any]) -> str:
+    """SHA-256 over everything that decides how training goes.
+
+    Args:
+        about: plain values.
+        arrays: arrays, or whatever has a shape and can be sliced like one; read a piece at a time.
+    """
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for name, values in ((name, np.atleast_1d(array)) for name, array in arrays.items()):
-        digest.update(f"{name} {values.shape} {values.dtype.str}\n".encode())
-        rows = max(1, _CHUNK_BYTES // max(1, values[:1].nbytes))
+    for name, values in arrays.items():
+        if not values.shape:
+            digest.update(f"{name} {values.dtype.str} {values.tobytes().hex()}\n".encode())
+            continue
+        first = values[:1]
+        digest.update(f"{name} {values.shape} {first.dtype.str}\n".encode())
+        rows = max(1, _CHUNK_BYTES // max(1, first.nbytes))
         for start in range(0, len(values), rows):
-            digest.update(np.ascontiguousarray(values[start : start + rows]).tobytes())
+            digest.update(values[start : start + rows].tobytes())
     return digest.hexdigest()
 
 

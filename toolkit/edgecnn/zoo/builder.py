@@ -1,14 +1,17 @@
 """Stages -> Keras layers."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from edgecnn.tensorflow_setup import import_keras
 from edgecnn.zoo.stages import (
+    STEPS_LEFT,
     Conv,
     Dense,
     Dilated,
     Dropout,
+    FittedPool,
     Flatten,
     GlobalPool,
     Inception,
@@ -42,13 +45,19 @@ def build(name: str, stages: Sequence[Stage], input_shape: tuple[int, int], num_
     inputs = keras.Input(input_shape, name="window")
     x = inputs
     for number, stage in enumerate(stages, start=1):
-        x = _apply(stage, x, f"s{number}", name)
+        x = _apply(stage, x, f"s{number}", name, input_shape[0])
     units, activation = (1, "sigmoid") if num_classes == 2 else (num_classes, "softmax")
     outputs = keras.layers.Dense(units, activation=activation, name="output")(x)
     return keras.Model(inputs, outputs, name=name)
 
 
-def _apply(stage: Stage, x: Any, at: str, model: str) -> Any:  # noqa: C901
+def _fitted_size(window_samples: int, number: int, stages: int) -> int:
+    """Pool size of one stage of `FittedPool`."""
+    halvings = max(0, round(math.log2(window_samples / STEPS_LEFT)))
+    return int(2 ** (halvings // stages + (number < halvings % stages)))
+
+
+def _apply(stage: Stage, x: Any, at: str, model: str, window_samples: int) -> Any:  # noqa: C901
     """Add the layers of one stage to `x` `(batch, length, channels)`; `at` begins the layers' names."""
     layers = import_keras().layers
     match stage:
@@ -73,6 +82,8 @@ def _apply(stage: Stage, x: Any, at: str, model: str) -> Any:  # noqa: C901
                 return x
             pool = layers.MaxPooling1D if kind == "max" else layers.AveragePooling1D
             return pool(size, name=f"{at}_pool")(x)
+        case FittedPool(number, stages):
+            return _apply(Pool(_fitted_size(window_samples, number, stages)), x, at, model, window_samples)
         case GlobalPool(kind):
             return _global_pool(x, kind, at)
         case Flatten():

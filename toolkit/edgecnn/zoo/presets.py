@@ -1,7 +1,7 @@
 """The presets: what each network is made of, as data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edgecnn.zoo.options import Option, Options
@@ -10,6 +10,7 @@ from edgecnn.zoo.stages import (
     Dense,
     Dilated,
     Dropout,
+    FittedPool,
     Flatten,
     GlobalPool,
     Inception,
@@ -40,7 +41,7 @@ def _kernel(*default: int) -> Option:
 
 
 def _pool(*default: int) -> Option:
-    return Option(default, "pooling after each stage; 1 is none", high=64)
+    return Option(default, "pooling after each stage; 1 is none, 0 fits the window", low=0, high=64)
 
 
 def _stride(*default: int) -> Option:
@@ -72,10 +73,10 @@ def _conv_stack(options: Options) -> tuple[Stage, ...]:
     filters = options.numbers("filters")
     kernels, pools, strides = (options.per_stage(name, len(filters)) for name in ("kernel_size", "pool", "stride"))
     body: list[Stage] = []
-    for channels, kernel, pool, stride in zip(filters, kernels, pools, strides, strict=True):
+    for number, (channels, kernel, pool, stride) in enumerate(zip(filters, kernels, pools, strides, strict=True)):
         body += [
             Conv(channels, kernel, stride),
-            Pool(pool),
+            Pool(pool) if pool else FittedPool(number, len(filters)),
             Dropout(options.rate("spatial_dropout"), whole_channels=True),
         ]
     return (*body, *_head(options))
@@ -130,16 +131,16 @@ def _fcn(options: Options) -> tuple[Stage, ...]:
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "small": Preset(
-        "Convolutions with batch normalization and pooling, then the average over time: the default.",
+        "Convolutions with batch normalization and pooling, then average and maximum over time: the default.",
         4,
         {
             "filters": _filters(24, 32, 48, 64),
             "kernel_size": _kernel(7, 5, 5, 3),
-            "pool": _pool(2, 2, 2, 1),
+            "pool": _pool(0),
             "stride": _stride(1),
             "dropout": _rate(0.3),
             "spatial_dropout": _rate(0.0, "dropout of whole channels after each stage"),
-            "head": _HEAD,
+            "head": replace(_HEAD, default="avg+max"),
             "dense": _dense(),
         },
         _conv_stack,

@@ -60,6 +60,21 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class FittedPool:
+    """Max pooling as strong as the window asks for: stage `number` (from 0) of `stages` that halve time together.
+
+    The halvings that leave about `STEPS_LEFT` samples of the window are dealt to the stages in turn, from the first:
+    of 4 stages, 128 samples get pools of 2, 2, 2 and 1, and 1000 samples 4, 4, 2 and 2.
+    """
+
+    number: int
+    stages: int
+
+
+STEPS_LEFT = 16
+
+
+@dataclass(frozen=True)
 class GlobalPool:
     """Average, maximum, or both over all of time."""
 
@@ -86,4 +101,4 @@ class Dropout:
     whole_channels: bool = False
 
 
-Stage: TypeAlias = Conv | Separable | Residual | Dilated | Inception | Pool | GlobalPool | Flatten | Dense | Dropout
+Stage: TypeAlias = Conv | Separable | Residual | Dilated | Inception | Pool | FittedPool | GlobalPool | Flatten | Dense | Dropout

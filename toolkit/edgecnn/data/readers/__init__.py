@@ -5,11 +5,14 @@ it open, and checks what no reader can get wrong alone: that recordings share ch
 """
 
 import importlib
+from dataclasses import replace
 from typing import Final
 
+from edgecnn.data.labels import listed
 from edgecnn.data.readers.detect import detect_format
 from edgecnn.data.readers.sources import check_exists
 from edgecnn.data.recording import Dataset, Recording
+from edgecnn.data.resample import resample_recording
 from edgecnn.project import DataSettings
 from edgecnn_firmware.errors import DataError
 
@@ -43,8 +46,21 @@ def read_dataset(settings: DataSettings) -> Dataset:
     dataset: Dataset = module.read(settings)
     if not dataset.recordings:
         raise DataError(f"{settings.path}: holds no recordings of format '{name}'")
+    dataset = _resampled(dataset, settings)
     _check_shared(dataset)
     return dataset
+
+
+def _resampled(dataset: Dataset, settings: DataSettings) -> Dataset:
+    rate_hz = settings.resample_hz
+    if rate_hz is None or (dataset.format == "ucr" and settings.sample_rate_hz is None):
+        return dataset
+    rates = sorted({recording.sample_rate_hz for recording in dataset.recordings} - {rate_hz})
+    recordings = tuple(resample_recording(recording, rate_hz) for recording in dataset.recordings)
+    note = f"resampled to {rate_hz:g} Hz by linear interpolation"
+    if rates:
+        note += f" from {listed([f'{rate:g} Hz' for rate in rates], 5)}"
+    return replace(dataset, recordings=recordings, notes=(*dataset.notes, note))
 
 
 def _check_shared(dataset: Dataset) -> None:

@@ -2,11 +2,14 @@
 
 import tempfile
 from collections.abc import Callable
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from edgecnn.data.recording import Samples
+
+Reader: TypeAlias = Callable[[int, int], Samples]
 
 MEMORY_BYTES: Final = 256 << 20
 
@@ -21,23 +24,63 @@ class SampleStore:
         self._left = memory_bytes
         self._file: IO[bytes] | None = None
 
-    def add(self, samples: "np.ndarray[Any, np.dtype[Any]]") -> Callable[[int, int], Samples]:
+    def add(self, samples: npt.NDArray[np.floating[Any]]) -> Reader:
         """Keep `samples` and return the function that reads samples `start:stop` of them."""
-        kept: Samples = np.ascontiguousarray(samples, dtype=np.float32)
-        if kept.nbytes <= self._left:
-            self._left -= kept.nbytes
-            return array_reader(kept)
-        self._left = 0
-        return self._spill(kept)
+        growing = self.begin(samples.shape[1])
+        growing.append(samples)
+        return growing.finish()
 
-    def _spill(self, samples: Samples) -> Callable[[int, int], Samples]:
+    def begin(self, channels: int) -> "Growing":
+        """Start an array that grows; one at a time."""
+        return Growing(self, channels)
+
+    def take(self, count: int) -> bool:
+        """Claim memory; False if there is not enough left."""
+        if count > self._left:
+            self._left = 0
+            return False
+        self._left -= count
+        return True
+
+    def file(self) -> IO[bytes]:
+        """The temporary file, at its end."""
         if self._file is None:
-            # Lives as long as the closures that read it.
+            # It lives as long as the functions that read from it.
             self._file = tempfile.TemporaryFile(prefix="edgecnn-")  # noqa: SIM115
-        file = self._file
-        begin = file.seek(0, 2)
-        file.write(samples.data)
-        length, channels = samples.shape
+        self._file.seek(0, 2)
+        return self._file
+
+
+class Growing:
+    """An array of a `SampleStore` that is given piece by piece."""
+
+    def __init__(self, store: SampleStore, channels: int) -> None:
+        self._store = store
+        self._channels = channels
+        self._pieces: list[Samples] = []
+        self._begin: int | None = None
+        self.length = 0
+
+    def append(self, samples: npt.NDArray[np.floating[Any]]) -> None:
+        """Add `samples (length, channels)`."""
+        kept: Samples = np.array(samples, dtype=np.float32, order="C")
+        self.length += len(kept)
+        if self._begin is None and self._store.take(kept.nbytes):
+            self._pieces.append(kept)
+            return
+        file = self._store.file()
+        if self._begin is None:
+            self._begin = file.tell()
+        for piece in [*self._pieces, kept]:
+            file.write(piece.tobytes())
+        self._pieces = []
+
+    def finish(self) -> Reader:
+        """Return the function that reads samples `start:stop`."""
+        if self._begin is None:
+            empty = np.zeros((0, self._channels), dtype=np.float32)
+            return array_reader(self._pieces[0] if len(self._pieces) == 1 else np.concatenate([empty, *self._pieces]))
+        file, begin, length, channels = self._store.file(), self._begin, self.length, self._channels
 
         def read(start: int, stop: int) -> Samples:
             first, last, _ = slice(start, stop).indices(length)
@@ -49,7 +92,7 @@ class SampleStore:
         return read
 
 
-def array_reader(samples: Samples) -> Callable[[int, int], Samples]:
+def array_reader(samples: Samples) -> Reader:
     """Return the function that reads samples `start:stop` of an array in memory."""
 
     def read(start: int, stop: int) -> Samples:

@@ -101,7 +101,12 @@ def _recordings(
         count = row.values.shape[1]
         found = [Channel("value")] if count == 1 else [Channel(f"c{index}") for index in range(count)]
         channels, columns = select_channels(found, settings, path)
-        values = bridge_missing(row.values[:, columns], settings, f"{path}: line {row.line}", row_word="value")
+        line = row.line
+        values = bridge_missing(
+            row.values[:, columns],
+            settings,
+            lambda value, channel, line=line: f"{path}: line {line}: value {value + 1}, channel {channel}",  # type: ignore[misc]
+        )
         yield Recording(
             name=f"{part_name}/{number:04d}",
             channels=channels,

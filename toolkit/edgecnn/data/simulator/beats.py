@@ -6,8 +6,8 @@ fixed angles it is pushed up or down, and drifts back to the baseline z0:
 
     dz/dt = - sum_i a_i d_i exp(-d_i^2 / (2 b_i^2)) - (z - z0),    d_i = theta - theta_i
 
-On the limit cycle the angle theta(t) is known, so the equation is linear in z and needs no numerical integrator: it is a
-sum of pushes, passed through one exponential decay.
+On the limit cycle the angle theta(t) is known, so the equation is linear in z and needs no numerical integrator: it is
+a sum of pushes, passed through one exponential decay.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,13 @@ WAVES: Final = 5
 _DECAY_HZ: Final = 1.0
 """The model's pull to the baseline: -(z - z0), once per second."""
 _DECAY_BLOCK_S: Final = 20.0
+_REACH_RAD: Final = 1.3 * np.pi
+"""A beat's waves have faded this far from its R peak."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A beat's waves: `angle` (rad, R at 0), `height` (relative to a normal R wave) and `width` (rad), each `(waves,)`."""
+    """A beat's waves: `angle` (rad, R at 0), `height` (a normal R wave is 1) and `width` (rad), each `(waves,)`."""
 
     angle: Float64
     height: Float64
@@ -45,9 +47,9 @@ NORMAL: Final = _table([-1 / 3, -1 / 12, 0.0, 1 / 12, 1 / 2], [1.2, -5.0, 30.0, 
 """Table I of the paper (angles in units of pi): P, Q, R, S, T."""
 
 BUNDLE_BRANCH: Final = Shape(
-    np.array([-1 / 3, -0.045, 0.015, 0.08, 0.5]) * np.pi,
-    np.array([0.25, 0.65, 0.55, 0.75, -0.35]),
-    np.array([0.25, 0.1, 0.08, 0.13, 0.4]),
+    np.array([-1 / 3, -0.03, 0.015, 0.07, 0.5]) * np.pi,
+    np.array([0.25, 0.6, 0.6, 0.65, -0.25]),
+    np.array([0.25, 0.09, 0.08, 0.11, 0.4]),
 )
 """A conduction block's normal beat: P wave, a notched QRS twice as wide, discordant T. Chosen by eye."""
 
@@ -66,7 +68,9 @@ def adjusted(shape: Shape, heart_rate_bpm: float) -> Shape:
     waves then shorten with the square root of the rate.
     """
     factor = np.sqrt(heart_rate_bpm / 60.0)
-    return Shape(shape.angle * np.array([np.sqrt(factor), factor, 1.0, factor, 1.0]), shape.height, shape.width * factor)
+    return Shape(
+        shape.angle * np.array([np.sqrt(factor), factor, 1.0, factor, 1.0]), shape.height, shape.width * factor
+    )
 
 
 def varied(shape: Shape, rng: np.random.Generator, spread: float) -> Shape:
@@ -97,7 +101,7 @@ def draw(beats: Beats, baseline_mv: Float64, sample_rate_hz: float) -> Float64:
     """Solve the model for `len(baseline_mv)` samples from time 0; the result is in mV."""
     samples = len(baseline_mv)
     push = _DECAY_HZ * baseline_mv
-    reach = int(np.ceil(np.pi / beats.velocity_rad_s.min() * sample_rate_hz))
+    reach = int(np.ceil(_REACH_RAD / beats.velocity_rad_s.min() * sample_rate_hz))
     at = np.rint(beats.peak_s * sample_rate_hz).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
     theta = beats.velocity_rad_s[:, None] * (at / sample_rate_hz - beats.peak_s[:, None])
     total = np.zeros(at.shape)

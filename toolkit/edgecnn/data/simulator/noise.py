@@ -29,12 +29,13 @@ class NoiseSettings:
 def make_noise(settings: NoiseSettings, samples: int, sample_rate_hz: float, rng: np.random.Generator) -> Float64:
     """All disturbances of one recording, in mV."""
     time_s = np.arange(samples) / sample_rate_hz
-    frequency_hz = np.fft.rfftfreq(samples, 1 / sample_rate_hz)
+    frequency_hz: Float64 = np.fft.rfftfreq(samples, 1 / sample_rate_hz).astype(np.float64)
     pink = _shaped(1 / np.sqrt(np.maximum(frequency_hz, 0.5)), settings.pink_mv, samples, rng)
     wander = _shaped(np.exp(-np.square(frequency_hz / 0.3) / 2), settings.wander_mv, samples, rng)
     hum = settings.mains_mv * np.sin(2 * np.pi * (settings.mains_hz * time_s + rng.random()))
-    total: Float64 = rng.normal(0.0, settings.white_mv, samples) + pink + wander + hum
-    return total + _muscles(settings, time_s, frequency_hz, rng) + _movements(settings, time_s, rng)
+    white = rng.normal(0.0, settings.white_mv, samples)
+    muscles, movements = _muscles(settings, time_s, frequency_hz, rng), _movements(settings, time_s, rng)
+    return np.asarray(white + pink + wander + hum + muscles + movements)
 
 
 def _shaped(amplitude: Float64, deviation: float, samples: int, rng: np.random.Generator) -> Float64:

@@ -44,8 +44,8 @@ class Rhythm:
 def tachogram(settings: RhythmSettings, duration_s: float, rng: np.random.Generator) -> Float64:
     """Sinus intervals (s) over time, 4 per second, with the bimodal spectrum of the paper's section III.
 
-    Two Gaussians of power at 0.1 Hz and 0.25 Hz (standard deviation 0.01 Hz each), random phases, scaled to the mean and
-    standard deviation asked for.
+    Two Gaussians of power at 0.1 Hz and 0.25 Hz (standard deviation 0.01 Hz each), random phases, scaled to the mean
+    and standard deviation asked for.
     """
     count = 1 << int(np.ceil(np.log2(duration_s * _TACHOGRAM_HZ + 2)))
     frequency_hz = np.fft.rfftfreq(count, 1 / _TACHOGRAM_HZ)
@@ -54,21 +54,21 @@ def tachogram(settings: RhythmSettings, duration_s: float, rng: np.random.Genera
     amplitude[0] = 0.0
     waves = np.fft.irfft(amplitude * np.exp(2j * np.pi * rng.random(len(amplitude))), count)
     mean_s = 60.0 / settings.rate_bpm
-    return mean_s + waves * (min(settings.rr_deviation_s, 0.2 * mean_s) / waves.std())
+    return np.asarray(mean_s + waves * (min(settings.rr_deviation_s, 0.2 * mean_s) / waves.std()))
 
 
 def make_rhythm(settings: RhythmSettings, duration_s: float, rng: np.random.Generator) -> Rhythm:
-    """Walk from beat to beat; a ventricular beat is followed by a compensatory pause, an atrial one resets the sinus."""
+    """Walk from beat to beat: a compensatory pause follows a ventricular one, an atrial one resets the sinus."""
     intervals = tachogram(settings, duration_s, rng)
     peaks: list[float] = []
     kinds: list[Kind] = []
     sinus: list[float] = []
-    time_s, kind = float(rng.uniform(0.1, 0.6)), "N"
-    next_sinus_s = time_s
+    kind: Kind = "N"
+    time_s = next_sinus_s = float(rng.uniform(0.1, 0.6))
     while time_s < duration_s:
         interval = float(intervals[int(time_s * _TACHOGRAM_HZ)])
         peaks.append(time_s)
-        kinds.append("V" if kind == "V" else "A" if kind == "A" else "N")
+        kinds.append(kind)
         sinus.append(interval)
         draw = rng.random()
         if kind == "V":

@@ -1,0 +1,75 @@
+"""`edgecnn init` and `edgecnn data`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgecnn.cli import COMMANDS, main
+from edgecnn.project import load_project
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    for label in ("rest", "wave"):
+        for take in range(3):
+            path = tmp_path / "recordings" / label / f"{take}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("t,ax\n" + "".join(f"{row / 50},{row * take}\n" for row in range(100)))
+    return tmp_path / "recordings"
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_init_writes_a_project_and_does_not_replace_it(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "edgecnn.toml"
+    assert run("init", recordings, "--output", output, "--name", "wrist") == 0
+    assert "next: edgecnn export" in capsys.readouterr().out
+    project = load_project(output)
+    assert (project.project.name, project.data.path) == ("wrist", tmp_path / "recordings")
+    before = output.read_bytes()
+    assert run("init", recordings, "--output", output) == 1
+    assert "--force replaces it" in capsys.readouterr().err
+    assert output.read_bytes() == before
+    assert run("init", recordings, "--output", output, "--force", "--name", "wrist") == 0
+    assert output.read_bytes() == before
+
+
+def test_data_of_a_folder_and_of_a_project_are_the_same(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("data", recordings, "--json", "--quiet") == 0
+    of_folder = json.loads(capsys.readouterr().out)
+    assert (of_folder["recordings"], of_folder["sample_rate_hz"]) == (6, 50.0)
+    assert run("init", recordings, "--output", tmp_path / "edgecnn.toml") == 0
+    capsys.readouterr()
+    for path in (tmp_path, tmp_path / "edgecnn.toml"):
+        assert run("data", "--json", "-q", path) == 0
+        assert json.loads(capsys.readouterr().out) == of_folder
+
+
+def test_data_prints_tables_and_problems(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", recordings, "--quiet") == 0
+    out = capsys.readouterr().out
+    assert "wave" in out
+    assert "problem: 1 recordings are copies of others: rest/0.csv = wave/0.csv" in " ".join(out.split()) or "copies" in out
+
+
+def test_what_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("init", "data"):
+        assert run(command, tmp_path / "nowhere") == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["init", "data"])
+def test_help_says_what_the_list_of_commands_says(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(name, "--help") == 0
+    out = capsys.readouterr().out
+    assert COMMANDS[name] in out
+    assert "Example" in out
