@@ -91,7 +91,8 @@ def wander(windows: Floats, rng: np.random.Generator, deviation: float) -> Float
     phase = rng.uniform(0, 2 * np.pi, (count, 1, 1))
     wave = np.sin(2 * np.pi * periods * np.arange(length)[:, None] / length + phase).astype(np.float32)
     amplitude: Floats = np.float32(deviation) * rng.standard_normal((count, 1, channels), np.float32)
-    return windows + amplitude * wave
+    changed: Floats = windows + amplitude * wave
+    return changed
 
 
 def stretch(windows: Floats, rng: np.random.Generator, strength: float) -> Floats:

@@ -114,14 +114,16 @@ class WindowSettings(Settings):
     """Samples (128) or a duration with its unit (`"2.56 s"`, `"400 ms"`)."""
     hop: Extent
     """Step from one window to the next, like `length`."""
+    train_hop: Extent | None = None
+    """Smaller step for the training and validation parts: more windows to learn from; the test part keeps `hop`."""
     align: Literal["recording", "segment"] = "recording"
     """`segment`: windows start at each labelled segment's first sample and stay inside it."""
     short: Literal["error", "skip", "pad"] = "skip"
     """What happens to a recording or segment shorter than one window; `pad` repeats its last sample."""
 
-    @field_validator("length", "hop")
+    @field_validator("length", "hop", "train_hop")
     @classmethod
-    def _is_an_extent(cls, value: int | str) -> int | str:
+    def _is_an_extent(cls, value: int | str | None) -> int | str | None:
         if isinstance(value, int) and value < 1:
             raise ValueError("must be at least 1 sample")
         if isinstance(value, str) and not _DURATION.fullmatch(value):

@@ -58,7 +58,10 @@ def test_data_prints_tables_and_problems(recordings: Path, capsys: pytest.Captur
     assert run("data", recordings, "--quiet") == 0
     out = capsys.readouterr().out
     assert "wave" in out
-    assert "problem: 1 recordings are copies of others: rest/0.csv = wave/0.csv" in " ".join(out.split()) or "copies" in out
+    assert (
+        "problem: 1 recordings are copies of others: rest/0.csv = wave/0.csv" in " ".join(out.split())
+        or "copies" in out
+    )
 
 
 def test_what_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

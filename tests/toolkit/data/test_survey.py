@@ -68,7 +68,10 @@ def test_constant_and_clipped_channels(
     [
         (["Ana/wave_1.csv", "Ana/rest_1.csv", "Bo/wave_1.csv", "Bo/rest_1.csv"], "{group}/{label}_{take}.csv"),
         (["wave/1.csv", "wave/2.csv", "rest/1.csv"], None),
-        (["wave/x_ana.txt", "wave/x_bo.txt", "rest/x_ana.txt", "rest/x_bo.txt"], "{label}/{take}_{group}.txt"),
+        (
+            ["wave/wave_ana.txt", "wave/wave_bo.txt", "rest/rest_ana.txt", "rest/rest_bo.txt"],
+            "{label}/{take}_{group}.txt",
+        ),
         (["wave_1.csv", "wave_2.csv", "rest_1.csv"], "{label}_{take}.csv"),
         (["wave.csv", "rest.csv"], None),
         (["wave/p01/1.csv", "wave/p02/1.csv", "rest/p01/1.csv"], "{label}/{group}/{take}.csv"),

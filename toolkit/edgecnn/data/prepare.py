@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
+from edgecnn.data.denser import denser_training
 from edgecnn.data.duplicates import duplicate_sentences
 from edgecnn.data.fingerprint import dataset_fingerprint
 from edgecnn.data.normalization import fit
@@ -117,8 +118,9 @@ def prepare(project: Project, folder: Path, dataset: Dataset, progress: Progress
         EdgeCnnError: the recordings cannot be used as the project asks; the line says why.
     """
     index = cut_windows(dataset, project.windows, project.labels)
-    _check_space(index, folder)
     split = split_windows(index, project.split, project.project.seed)
+    index, split = denser_training(index, split, project.windows, project.labels)
+    _check_space(index, folder)
     for part, rows in split.parts.items():
         _write_part(folder, part, index, rows, progress)
     training = _blocks(_open_windows(folder, "train"))

@@ -48,7 +48,9 @@ def test_records_of_one_subject_share_a_group(one_record: Path) -> None:
     for name in ("201", "202"):
         for suffix in ("hea", "dat", "atr"):
             text = (one_record / f"100.{suffix}").read_bytes()
-            (one_record / f"{name}.{suffix}").write_bytes(text.replace(b"100", name.encode()) if suffix == "hea" else text)
+            (one_record / f"{name}.{suffix}").write_bytes(
+                text.replace(b"100", name.encode()) if suffix == "hea" else text
+            )
     assert [item.group for item in read(one_record).recordings] == ["100", "201", "201"]
 
 
@@ -142,7 +144,11 @@ def test_har_rows_are_recordings_also_in_a_nested_folder(tmp_path: Path) -> None
     inner = har_folder(tmp_path / "outer" / "UCI HAR Dataset")
     dataset = read(tmp_path / "outer")
     assert (dataset.format, dataset.sample_rate_hz, len(dataset.channels)) == ("uci-har", 50.0, 9)
-    assert [item.name for item in dataset.recordings] == [*(f"train/000{n}" for n in (1, 2, 3)), "test/0001", "test/0002"]
+    assert [item.name for item in dataset.recordings] == [
+        *(f"train/000{n}" for n in (1, 2, 3)),
+        "test/0001",
+        "test/0002",
+    ]
     assert {item.group for item in dataset.recordings} == {"subject 07"}
     expected = np.loadtxt(inner / "train" / "Inertial Signals" / "body_acc_y_train.txt", dtype=np.float32)
     np.testing.assert_array_equal(dataset.recordings[2].read(0, 128)[:, 4], expected[2])

@@ -36,7 +36,9 @@ def content(dataset: Dataset) -> list[tuple[str, np.ndarray]]:
         ("ucr_uea/BasicMotions", "BasicMotions_TEST", (".ts", ".arff")),
     ],
 )
-def test_copies_in_other_formats_hold_the_same(shared_data: Path, folder: str, stem: str, suffixes: tuple[str, ...]) -> None:
+def test_copies_in_other_formats_hold_the_same(
+    shared_data: Path, folder: str, stem: str, suffixes: tuple[str, ...]
+) -> None:
     first, *others = [content(read(shared_data / folder / f"{stem}{suffix}")) for suffix in suffixes]
     for other in others:
         assert [label for label, _ in other] == [label for label, _ in first]

@@ -1,6 +1,7 @@
 """Samples of many recordings: in memory while they are small, in a temporary file beyond."""
 
 import tempfile
+import weakref
 from collections.abc import Callable
 from typing import IO, Any, Final, TypeAlias
 
@@ -22,7 +23,7 @@ class SampleStore:
 
     def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
         self._left = memory_bytes
-        self._file: IO[bytes] | None = None
+        self._spill: Spill | None = None
 
     def add(self, samples: npt.NDArray[np.floating[Any]]) -> Reader:
         """Keep `samples` and return the function that reads samples `start:stop` of them."""
@@ -42,13 +43,30 @@ class SampleStore:
         self._left -= count
         return True
 
-    def file(self) -> IO[bytes]:
-        """The temporary file, at its end."""
-        if self._file is None:
-            # It lives as long as the functions that read from it.
-            self._file = tempfile.TemporaryFile(prefix="edgecnn-")  # noqa: SIM115
-        self._file.seek(0, 2)
-        return self._file
+    def spill(self) -> "Spill":
+        """The temporary file."""
+        self._spill = self._spill or Spill()
+        return self._spill
+
+
+class Spill:
+    """A temporary file of float32 values that is closed when nothing refers to it anymore."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="edgecnn-")  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+
+    def append(self, samples: Samples) -> int:
+        """Write `samples` at the end and return the position of their first byte."""
+        begin = self._file.seek(0, 2)
+        self._file.write(samples.tobytes())
+        return begin
+
+    def read(self, begin: int, values: int) -> Samples:
+        """Read `values` values from byte `begin`."""
+        self._file.seek(begin)
+        found: Samples = np.frombuffer(self._file.read(values * 4), dtype=np.float32).copy()
+        return found
 
 
 class Growing:
@@ -68,11 +86,9 @@ class Growing:
         if self._begin is None and self._store.take(kept.nbytes):
             self._pieces.append(kept)
             return
-        file = self._store.file()
-        if self._begin is None:
-            self._begin = file.tell()
         for piece in [*self._pieces, kept]:
-            file.write(piece.tobytes())
+            begin = self._store.spill().append(piece)
+            self._begin = begin if self._begin is None else self._begin
         self._pieces = []
 
     def finish(self) -> Reader:
@@ -80,14 +96,12 @@ class Growing:
         if self._begin is None:
             empty = np.zeros((0, self._channels), dtype=np.float32)
             return array_reader(self._pieces[0] if len(self._pieces) == 1 else np.concatenate([empty, *self._pieces]))
-        file, begin, length, channels = self._store.file(), self._begin, self.length, self._channels
+        spill, begin, length, channels = self._store.spill(), self._begin, self.length, self._channels
 
         def read(start: int, stop: int) -> Samples:
             first, last, _ = slice(start, stop).indices(length)
-            file.seek(begin + first * channels * 4)
-            content = file.read(max(0, last - first) * channels * 4)
-            part: Samples = np.frombuffer(content, dtype=np.float32).reshape(-1, channels).copy()
-            return part
+            values = spill.read(begin + first * channels * 4, max(0, last - first) * channels)
+            return values.reshape(-1, channels)
 
         return read
 

@@ -50,17 +50,17 @@ def make_patient(seed: int, number: int, samples: int) -> Patient:
     noise = NoiseSettings(
         white_mv=float(rng.uniform(0.005, 0.03)),
         pink_mv=float(rng.uniform(0.02, 0.09)),
-        wander_mv=float(rng.uniform(0.04, 0.2)),
+        wander_mv=float(rng.uniform(0.04, 0.25)),
         mains_mv=float(rng.uniform(0.0, 0.05)),
         mains_hz=float(rng.choice((50.0, 60.0))),
         muscle_mv=float(rng.uniform(0.03, 0.12)),
         muscle_per_minute=float(rng.uniform(0.0, 6.0)),
-        movement_mv=float(rng.uniform(0.2, 0.7)),
-        movement_per_minute=float(rng.uniform(0.0, 2.0)),
+        movement_mv=float(rng.uniform(0.3, 0.9)),
+        movement_per_minute=float(rng.uniform(0.0, 4.0)),
     )
     wide = number % round(1 / BUNDLE_BRANCH_SHARE) == 2
     template = BUNDLE_BRANCH if wide else NORMAL
-    gain_mv = float(rng.uniform(0.8, 1.6) * (1.0 if rng.random() < 0.75 else -1.0))
+    gain_mv = float(rng.uniform(0.6, 1.6) * (1.0 if rng.random() < 0.75 else -1.0))
     foci = tuple(_focus(rng, rate, wide=wide) for _ in range(2))
     return Patient(
         number=number,
@@ -79,8 +79,8 @@ def _focus(rng: np.random.Generator, rate_bpm: float, *, wide: bool) -> Shape:
     """The shape of ventricular beats from one place of the heart: either direction, more or less wide."""
     shape = varied(adjusted(VENTRICULAR, rate_bpm), rng, 0.15)
     direction = 1.0 if rng.random() < 0.6 else -1.0
-    stretch = rng.uniform(0.9, 1.25) * (1.2 if wide else 1.0)
-    return replace(shape, height=shape.height * direction * rng.uniform(0.9, 1.4), width=shape.width * stretch)
+    stretch = rng.uniform(0.75, 1.2) * (1.2 if wide else 1.0)
+    return replace(shape, height=shape.height * direction * rng.uniform(0.6, 1.3), width=shape.width * stretch)
 
 
 def rhythm_of(patient: Patient) -> Rhythm:
