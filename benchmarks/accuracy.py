@@ -66,7 +66,9 @@ def run(project: Path, seed: int) -> dict[str, object]:
     """Build one bundle and return what the table needs of it."""
     started = time.monotonic()
     build = project.parent / f"seed{seed}"
-    done = json.loads(edgecnn("export", str(project), "--seed", str(seed), "--build-dir", str(build), "--quiet", "--json"))
+    done = json.loads(
+        edgecnn("export", str(project), "--seed", str(seed), "--build-dir", str(build), "--quiet", "--json")
+    )
     report = done["report"]
     metrics = report["card"]["metrics"]
     return {
@@ -154,7 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=max(1, math.floor((os.cpu_count() or 1))))
+    parser.add_argument("--jobs", type=int, default=max(1, math.floor(os.cpu_count() or 1)))
     parser.add_argument("--work", type=Path, default=Path("build/accuracy"))
     parser.add_argument("--sets", nargs="*", default=[entry.key for entry in SETS])
     options = parser.parse_args()

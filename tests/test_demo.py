@@ -71,7 +71,9 @@ def test_json_output_is_the_report(built: Path) -> None:
 
 def test_benchmark_and_report_and_inspect_work_on_the_bundle(built: Path) -> None:
     bundle = built / "ecg_demo"
-    report = json.loads(run("benchmark", bundle, "--engine", "litert", "--timed-runs", "30", "--quiet", "--json").stdout)
+    report = json.loads(
+        run("benchmark", bundle, "--engine", "litert", "--timed-runs", "30", "--quiet", "--json").stdout
+    )
     assert [engine["key"] for engine in report["engines"]] == ["litert"]
     first = (bundle / "report.html").read_bytes()
     run("report", bundle)

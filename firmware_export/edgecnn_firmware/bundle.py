@@ -114,10 +114,15 @@ class Bundle:
 def read_bundle(path: Path, *, verify: bool = False) -> Bundle:
     """Open a bundle folder; `verify` checks every file now instead of when it is used.
 
+    A bundle that a dead run left aside is put back in its place first.
+
     Raises:
         BundleError: not a bundle, of another schema version, or changed.
     """
     file = path / CARD
+    if not os.path.lexists(path):
+        with naming(path):
+            recover(Path(os.path.realpath(path)))
     if not path.is_dir() or not os.path.lexists(file):
         raise BundleError(f"{path}: not an edgecnn bundle (no {CARD} in it); 'edgecnn export' makes one")
     require_plain(path, file)
@@ -159,11 +164,12 @@ class BundleWriter:
             BundleError: the place is taken by something that is no bundle, or cannot be written.
         """
         with naming(self._target):
-            recover(self._place)
+            # Before anything is put in order: a bundle that lies aside is removed once its place is taken.
             if os.path.lexists(self._place) and not (self._place / CARD).is_file():
                 raise BundleError(
                     f"{self._target}: exists and is not an edgecnn bundle; choose another name or remove it"
                 )
+            recover(self._place)
             self._new = Replacement(self._place)
         return self
 

@@ -13,6 +13,8 @@ from edgecnn_firmware.errors import BundleError
 SCHEMA_VERSION: Final = 1
 MAX_CARD_BYTES: Final = 16 << 20
 
+_SHOWN_CHARACTERS: Final = 200
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}){0,4}$")
@@ -200,9 +202,13 @@ def parse_card(data: bytes, name: str) -> Card:
         return Card.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        where = _shown(".".join(str(part) for part in first["loc"])) or "the document"
         if where == "schema_version":
-            raise BundleError(
-                f"{name}: schema_version {first['input']!r}; this edgecnn reads {SCHEMA_VERSION}"
-            ) from error
+            found = _shown(repr(first["input"]))
+            raise BundleError(f"{name}: schema_version {found}; this edgecnn reads {SCHEMA_VERSION}") from error
         raise BundleError(f"{name}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _shown(text: str) -> str:
+    """What a stranger's card calls something, short and on one line."""
+    return "".join(character if character.isprintable() else "?" for character in text[:_SHOWN_CHARACTERS])

@@ -26,7 +26,8 @@ _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
 _NPY_MAGIC: Final = b"\x93NUMPY\x01\x00"
 _NPY_HEADER: Final = re.compile(
-    rb"\{'descr': '(<f[48]|<i[248]|\|i1|<U\d{1,8})', 'fortran_order': False, 'shape': \(((?:\d{1,18},? ?){0,4})\), \} *\n"
+    rb"\{'descr': '(<f[48]|<i[248]|\|i1|<U\d{1,8})', 'fortran_order': False, "
+    rb"'shape': \(((?:\d{1,18},? ?){0,4})\), \} *\n"
 )
 _MAX_NPY_HEADER_BYTES: Final = 1024
 _ENCRYPTED: Final = 1
@@ -89,6 +90,7 @@ def read_vectors(data: bytes, name: str, card: Card) -> Vectors:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise BundleError(f"{name}: not readable as test windows ({error})") from error
     _check_shapes(arrays, name, card)
+    _check_values(arrays, name, card)
     return Vectors(**arrays)
 
 
@@ -154,3 +156,13 @@ def _check_shapes(arrays: dict[str, npt.NDArray[Any]], name: str, card: Card) ->
             raise BundleError(
                 f"{name}: {key} is {array.dtype} {array.shape}; by the card it is {dtype} {shapes.get(key, outputs)}"
             )
+
+
+def _check_values(arrays: dict[str, npt.NDArray[Any]], name: str, card: Card) -> None:
+    labels, windows = arrays["labels"], arrays["windows"]
+    strange = labels[(labels < -1) | (labels >= len(card.labels))]
+    if strange.size:
+        raise BundleError(f"{name}: labels holds {strange[0]}; expected 0 to {len(card.labels) - 1}, or -1 for unknown")
+    for number, window in enumerate(windows):
+        if np.isnan(window).any():
+            raise BundleError(f"{name}: windows holds NaN in window {number}; expected numbers")

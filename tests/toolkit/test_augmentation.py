@@ -6,7 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from edgecnn.augmentation import Augmenter, jitter, mixup, offset, rotation, scaling, shift, stretch, wander, warp
+from edgecnn.augmentation import (
+    Augmenter,
+    jitter,
+    mixup,
+    offset,
+    reshape_events,
+    rotation,
+    scaling,
+    shift,
+    stretch,
+    wander,
+    warp,
+)
 from edgecnn.project import AugmentSettings
 from edgecnn_firmware.errors import SettingsError
 
@@ -17,6 +29,7 @@ ON = AugmentSettings(
 TRANSFORMS = {
     "jitter": jitter,
     "offset": offset,
+    "filter": reshape_events,
     "scaling": scaling,
     "shift": shift,
     "stretch": stretch,
@@ -53,9 +66,9 @@ def test_shape_and_type_stay_and_the_seed_decides(name, shape, strength, seed):
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_strength_0_changes_nothing_and_more_does(name):
-    windows = windows_of((4, 30, 3))
+    windows = windows_of((4, 120, 3))
     assert np.array_equal(TRANSFORMS[name](windows, rng(), 0), windows)
-    assert not np.array_equal(TRANSFORMS[name](windows, rng(), 0.3), windows)
+    assert not np.array_equal(TRANSFORMS[name](windows, rng(), 0.9), windows)
 
 
 @given(shape=shapes, strength=strengths, seed=seeds, value=st.floats(-1e6, 1e6, width=32))
@@ -87,6 +100,17 @@ def test_scaling_is_one_gain_and_offset_one_constant_a_channel(seed):
     constants = offset(windows, rng(seed), 0.2) - windows
     assert np.allclose(constants, constants[:, :1], atol=1e-5)
     assert len(np.unique(constants[:, 0].round(4))) > 1
+
+
+@given(seed=seeds, length=st.integers(84, 200))
+@settings(max_examples=30, deadline=None)
+def test_the_filter_changes_shape_and_keeps_level_and_spread(seed, length):
+    windows = windows_of((5, length, 2)) * 3 + 7
+    changed = reshape_events(windows, rng(seed), 1.0)
+    assert not np.allclose(changed, windows, atol=0.1)
+    assert np.allclose(changed.std(axis=1), windows.std(axis=1), rtol=1e-3)
+    # Zero padding at the ends moves the mean a little.
+    assert np.allclose(changed.mean(axis=1), windows.mean(axis=1), atol=2.0)
 
 
 def test_wander_is_a_slow_sine():

@@ -49,7 +49,10 @@ def test_absolute_data_path_is_kept(tmp_path: Path) -> None:
         (('"wrist"', '"my model"'), "'project.name' = 'my model'"),
         (("[windows]", "[split]\ntest = 1.5\n[windows]"), "'split.test' = 1.5: must be less than 1"),
         (("[windows]", "[labels]\nrule = 'any-of'\n[windows]"), "'labels': rule 'any-of' needs classes and background"),
-        (("[windows]", "[training.augment]\njiter = 1\n[windows]"), "unknown key 'training.augment.jiter'; did you mean"),
+        (
+            ("[windows]", "[training.augment]\njiter = 1\n[windows]"),
+            "unknown key 'training.augment.jiter'; did you mean",
+        ),
         (("[windows]", "[training]\nlearning_rate = nan\n[windows]"), "'training.learning_rate' = nan"),
         (("[windows]", "[normalization]\noffset = [1.0]\n[windows]"), "offset and gain go with method 'constants'"),
         (("[windows]", "[windows"), "not valid TOML"),

@@ -20,6 +20,8 @@ _PHYSICAL: Final = 0
 _NORMALIZED: Final = 1
 _WARP_KNOTS: Final = 4
 _WANDER_PERIODS: Final = (0.2, 2.0)
+_FILTER_SHARE: Final = 0.06
+_SHORTEST_FILTER: Final = 5
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Augmenter:
             windows = stretch(windows, rng, settings.stretch)
             windows = warp(windows, rng, settings.warp)
             windows = shift(windows, rng, settings.shift)
+            windows = reshape_events(windows, rng, settings.filter)
             windows = scaling(windows, rng, settings.scaling)
             windows = offset(windows, rng, settings.offset)
             windows = wander(windows, rng, settings.wander)
@@ -93,6 +96,37 @@ def wander(windows: Floats, rng: np.random.Generator, deviation: float) -> Float
     amplitude: Floats = np.float32(deviation) * rng.standard_normal((count, 1, channels), np.float32)
     changed: Floats = windows + amplitude * wave
     return changed
+
+
+def reshape_events(windows: Floats, rng: np.random.Generator, share: float) -> Floats:
+    """Pass a random `share` of the windows through a random filter that changes the shape of all events alike.
+
+    The filter is a unit impulse plus a smooth random kernel (a random walk under a Hann window, of norm 0.3 to 1.2) of
+    up to 6 % of the window; the same for all channels. Mean and standard deviation of each channel are kept.
+    """
+    count, length, _ = windows.shape
+    longest = int(_FILTER_SHARE * length)
+    if share == 0 or longest < _SHORTEST_FILTER:
+        return windows
+    changed: Floats = windows.copy()
+    for number in np.flatnonzero(rng.random(count) < share):
+        taps = int(rng.integers(_SHORTEST_FILTER, longest, endpoint=True))
+        walk = np.cumsum(rng.standard_normal(taps))
+        kernel = (walk - np.linspace(walk[0], walk[-1], taps)) * np.hanning(taps + 2)[1:-1]
+        kernel *= rng.uniform(0.3, 1.2) / max(float(np.linalg.norm(kernel)), 1e-9)
+        kernel[rng.integers(taps)] += 1
+        changed[number] = _filtered(windows[number], kernel)
+    return changed
+
+
+def _filtered(window: Floats, kernel: npt.NDArray[np.float64]) -> Floats:
+    """Filter each channel of `(length, channels)` around its mean and give it its old standard deviation."""
+    mean, deviation = window.mean(axis=0), window.std(axis=0)
+    centered = window - mean
+    columns = [np.convolve(column, kernel, "same") for column in centered.T]
+    filtered = np.stack(columns, axis=1)
+    gain = deviation / np.maximum(filtered.std(axis=0), 1e-9)
+    return np.asarray(filtered * gain + mean, np.float32)
 
 
 def stretch(windows: Floats, rng: np.random.Generator, strength: float) -> Floats:

@@ -148,8 +148,6 @@ def int8_metrics(vectors: Vectors, card: Card) -> ScoreCard:
     return _int8_score(vectors, card.output, card.quantization, card.labels)
 
 
-def _int8_score(
-    vectors: Vectors, output: Output, quantization: QuantizationCard, labels: tuple[str, ...]
-) -> ScoreCard:
+def _int8_score(vectors: Vectors, output: Output, quantization: QuantizationCard, labels: tuple[str, ...]) -> ScoreCard:
     probabilities = numerics.probabilities(vectors.outputs, quantization.output)
     return score(vectors.labels, numerics.decide(probabilities, output), labels)

@@ -16,8 +16,8 @@ from edgecnn.data.prepare import Prepared, load_prepared, prepare
 from edgecnn.project import BenchmarkSettings, Project, load_project
 from edgecnn.steps import DATA_LIBRARIES, NUMERIC_LIBRARIES, digest, is_current, library_versions, run_step
 from edgecnn_bench.results import Report
-from edgecnn_firmware.card import TrainingCard
 from edgecnn_firmware.bundle import read_bundle
+from edgecnn_firmware.card import TrainingCard
 from edgecnn_firmware.errors import BundleError, ModelError
 from edgecnn_firmware.progress import Progress, silent
 
@@ -111,7 +111,10 @@ def prepare_data(job: Job) -> PreparedData:
         "fingerprint": dataset_fingerprint(dataset),
         "seed": job.seed,
         "data": project.data.model_dump(mode="json", exclude={"path"}),
-        **{name: getattr(project, name).model_dump(mode="json") for name in ("labels", "windows", "split", "normalization")},
+        **{
+            name: getattr(project, name).model_dump(mode="json")
+            for name in ("labels", "windows", "split", "normalization")
+        },
         "libraries": library_versions(*DATA_LIBRARIES),
     }
     folder = job.step("prepare")
@@ -156,7 +159,9 @@ def _train(job: Job, prepared: Prepared, folder: Path) -> None:
         macs=macs(model),
         best_epoch=0,
         epochs=(),
-        settings={name: getattr(project, name).model_dump(mode="json") for name in ("model", "training", "quantization")},
+        settings={
+            name: getattr(project, name).model_dump(mode="json") for name in ("model", "training", "quantization")
+        },
     )
     if project.training.enabled:
         model, card = _fit(job, prepared, model, card)
@@ -171,9 +176,7 @@ def _new_model(job: Job, prepared: Prepared) -> "keras.Model":
     return build_model(job.project.model, shape, len(prepared.classes), base=job.base, seed=job.seed)
 
 
-def _fit(
-    job: Job, prepared: Prepared, model: "keras.Model", card: TrainingCard
-) -> tuple["keras.Model", TrainingCard]:
+def _fit(job: Job, prepared: Prepared, model: "keras.Model", card: TrainingCard) -> tuple["keras.Model", TrainingCard]:
     """Fit on the training part, watched on the validation part; then, with `refit`, on both from the start."""
     from edgecnn.training import train
     from edgecnn.training.refit import join, refit_settings, with_enough_steps

@@ -185,6 +185,8 @@ class AugmentSettings(Settings):
     """Largest change of tempo of a whole window."""
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     """Largest time shift, as a share of the window."""
+    filter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the windows that pass a random smooth filter: the same events with another shape, as on another body."""
     warp: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest local change of speed."""
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0

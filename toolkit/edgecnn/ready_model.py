@@ -12,7 +12,7 @@ from edgecnn_bench.engines.litert import reference_outputs
 from edgecnn_firmware import numerics
 from edgecnn_firmware.arena import measure_arena
 from edgecnn_firmware.bundle import Vectors
-from edgecnn_firmware.card import ArenaCard, Card, ChannelCard, InputCard, NormalizationCard, QuantizationCard
+from edgecnn_firmware.card import ArenaCard, Card, ChannelCard, InputCard, NormalizationCard
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.progress import Progress
 from edgecnn_firmware.tflite.inspect import ModelSummary
@@ -55,7 +55,9 @@ def bundle_ready_model(
         libraries=library_versions("numpy", *INTERPRETERS),
     )
     _require_fit(card, (window_samples, channels), outputs, path)
-    vectors = _data_vectors(data, card, job, model, progress) if data and job else _random_vectors(card, model, progress)
+    vectors = (
+        _data_vectors(data, card, job, model, progress) if data and job else _random_vectors(card, model, progress)
+    )
     if data:
         card = card.model_copy(update={"metrics": {"int8": int8_metrics(vectors, card)}})
     target = build_dir / card.name
@@ -97,7 +99,9 @@ def _no_normalization(channels: int) -> NormalizationCard:
 def _require_fit(card: Card, shape: tuple[int, int], outputs: int, path: Path) -> None:
     asked = (card.input.window_samples, len(card.input.channels))
     if asked != shape:
-        raise ModelError(f"{path}: takes windows of {shape[0]} x {shape[1]}, but the project cuts {asked[0]} x {asked[1]}")
+        raise ModelError(
+            f"{path}: takes windows of {shape[0]} x {shape[1]}, but the project cuts {asked[0]} x {asked[1]}"
+        )
     expected = 1 if card.output == "sigmoid" else len(card.labels)
     if outputs != expected or (card.output == "sigmoid" and len(card.labels) != 2):
         raise ModelError(f"{path}: has {outputs} outputs, but the project has {len(card.labels)} classes")

@@ -276,12 +276,12 @@ def memory_steps(values: Sequence[float], names: Sequence[tuple[str, str]], widt
 
 
 def _byte_ticks(tallest: float) -> list[float]:
-    unit = 1024.0 if tallest >= 2048 else 1.0  # noqa: PLR2004 - two KiB
+    unit = 1024.0 if tallest >= 2048 else 1.0
     return [tick * unit for tick in Scale(0, tallest / unit, 0, 1).ticks(4)]
 
 
 def _byte_tick(value: float) -> str:
-    return f"{number(value / 1024)} KiB" if value >= 1024 else f"{number(value)} B"  # noqa: PLR2004 - one KiB
+    return f"{number(value / 1024)} KiB" if value >= 1024 else f"{number(value)} B"
 
 
 def cell_bar(share: float, style: str = "s-int8") -> Markup:

@@ -218,7 +218,7 @@ def arena_text(card: Card) -> str:
         f"The tensor arena was measured by TFLite Micro's own interpreter ({clean(arena.runtime)}, "
         f"{clean(arena.kernels)} kernels) with {arena.word_bits}-bit pointers: {byte_count(arena.measured_bytes)}."
     )
-    if arena.word_bits == 64:  # noqa: PLR2004 - pointers of the machine that measured
+    if arena.word_bits == 64:
         text += " On a 32-bit microcontroller it is usually smaller, because pointers are half as long."
     return text
 

@@ -31,7 +31,9 @@ def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], nam
     return matrix(labels, labels, counts, shade, ("true class", "predicted class"), f"Confusion matrix of {name}")
 
 
-def heat(rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], titles: tuple[str, str]) -> Markup:
+def heat(
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], titles: tuple[str, str]
+) -> Markup:
     """Draw counts shaded by their share of the largest one."""
     largest = max((real(value) for row in counts for value in row), default=0.0) or 1.0
     label = f"Counts by {titles[0]} and {titles[1]}"
@@ -94,5 +96,8 @@ def _cell(canvas: Canvas, box: tuple[float, float, float], value: int, shade: tu
     opacity = 0.05 + (_STRONGEST - 0.05) * min(max(strength, 0.0), 1.0) ** 0.7
     canvas.rect(x + 1, y + 1, size - 2, size - 2, f"fill {style}", opacity=opacity, radius=2, title=title)
     text = count(value)
-    font = next((style for width, style in ((12, "t-cell"), (10, "t-cell-s")) if text_width(text, width) <= size - 2), "t-cell-xs")
+    font = next(
+        (style for width, style in ((12, "t-cell"), (10, "t-cell-s")) if text_width(text, width) <= size - 2),
+        "t-cell-xs",
+    )
     canvas.text((x + size / 2, y + size / 2 + 4), text, font, "middle")

@@ -90,9 +90,9 @@ def percent(fraction: float, decimals: int = 1) -> str:
     """Show a fraction in percent; what is not quite 0 % or 100 % never reads as if it were."""
     text = f"{100 * fraction:.{decimals}f}"
     step = 10.0**-decimals
-    if 0 < fraction and float(text) == 0:
+    if fraction > 0 and float(text) == 0:
         return f"<{step:.{decimals}f} %"
-    if fraction < 1 and float(text) == 100:  # noqa: PLR2004 - percent
+    if fraction < 1 and float(text) == 100:
         return f">{100 - step:.{decimals}f} %"
     return _signed(f"{text} %")
 

@@ -149,7 +149,9 @@ def most_confused(score: ScoreCard, labels: Sequence[str]) -> list[Confused]:
     found = []
     for r, row in enumerate(score.confusion):
         total = sum(row)
-        found += [Confused(labels[r], labels[c], n, real(n) / real(total)) for c, n in enumerate(row) if c != r and n > 0]
+        found += [
+            Confused(labels[r], labels[c], n, real(n) / real(total)) for c, n in enumerate(row) if c != r and n > 0
+        ]
     return sorted(found, key=lambda pair: (-pair.windows, -pair.share))[:_CONFUSED]
 
 
@@ -193,7 +195,11 @@ def part_rows(card: Card) -> list[PartRow]:
     if card.data is None:
         return []
     order = ("train", "validation", "test")
-    return [PartRow(name, card.data.parts[name], _groups(card.data.parts[name])) for name in order if name in card.data.parts]
+    return [
+        PartRow(name, card.data.parts[name], _groups(card.data.parts[name]))
+        for name in order
+        if name in card.data.parts
+    ]
 
 
 def _groups(part: PartCard) -> str:

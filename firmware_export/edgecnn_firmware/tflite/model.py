@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Final
 
 from edgecnn_firmware.tflite.options import Options
+
+_SHOWN_CHARACTERS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,11 @@ class OpCode:
 
     @property
     def label(self) -> str:
-        """The op's name for people."""
-        return f"CUSTOM {self.custom_name}" if self.is_custom else self.name
+        """The op's name for people, short and on one line whatever the file calls a custom op."""
+        if not self.is_custom:
+            return self.name
+        shown = "".join(character if character.isprintable() else "?" for character in self.custom_name)
+        return f"CUSTOM {shown[:_SHOWN_CHARACTERS]}".rstrip()
 
 
 @dataclass(frozen=True)

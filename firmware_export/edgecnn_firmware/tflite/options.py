@@ -1,8 +1,8 @@
 """Options of the ops that networks on microcontrollers use, as typed data.
 
 Each field states its number in its table, its form and its default; source: TensorFlow's
-`tensorflow/lite/schema/schema.fbs`, version 3. Sizes and strides count elements, `w` is the last spatial axis and `h` the
-one before it.
+`tensorflow/lite/schema/schema.fbs`, version 3. Sizes and strides count elements, `w` is the last spatial axis and `h`
+the one before it.
 """
 
 from dataclasses import dataclass
@@ -41,13 +41,6 @@ class MirrorPadMode(IntEnum):
 
     REFLECT = 0
     SYMMETRIC = 1
-
-
-class LstmKernel(IntEnum):
-    """Which LSTM cell."""
-
-    FULL = 0
-    BASIC = 1
 
 
 @dataclass(frozen=True)

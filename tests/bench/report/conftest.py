@@ -217,7 +217,9 @@ def _card(found: Predictions) -> Card:
             window_samples=128,
             hop_samples=64,
             sample_rate_hz=50.0,
-            channels=tuple(ChannelCard(name=n, unit="g" if n[0] == "a" else "rad/s") for n in ("ax", "ay", "az", "gx", "gy", "gz")),
+            channels=tuple(
+                ChannelCard(name=n, unit="g" if n[0] == "a" else "rad/s") for n in ("ax", "ay", "az", "gx", "gy", "gz")
+            ),
         ),
         normalization=NormalizationCard(
             method="standard",
@@ -230,15 +232,24 @@ def _card(found: Predictions) -> Card:
             representative_windows=500,
         ),
         metrics={"float": score(found.truth, found.float32, LABELS), "int8": score(found.truth, found.int8, LABELS)},
-        arena=ArenaCard(measured_bytes=ARENA_BYTES, word_bits=64, kernels="reference", runtime="tflite-micro 0.dev20250101"),
+        arena=ArenaCard(
+            measured_bytes=ARENA_BYTES, word_bits=64, kernels="reference", runtime="tflite-micro 0.dev20250101"
+        ),
         data=DataCard(
             name="hapt",
             format="uci-hapt",
             fingerprint="3f" * 32,
             split_method="official",
             parts={
-                "train": PartCard(windows=5_906, recordings=34, groups=tuple(rest[:17]), class_windows=(980, 872, 806, 1013, 1085, 1150)),
-                "validation": PartCard(windows=1_509, recordings=8, groups=tuple(rest[17:]), class_windows=(246, 221, 180, 280, 289, 293)),
+                "train": PartCard(
+                    windows=5_906,
+                    recordings=34,
+                    groups=tuple(rest[:17]),
+                    class_windows=(980, 872, 806, 1013, 1085, 1150),
+                ),
+                "validation": PartCard(
+                    windows=1_509, recordings=8, groups=tuple(rest[17:]), class_windows=(246, 221, 180, 280, 289, 293)
+                ),
                 "test": PartCard(windows=2_996, recordings=19, groups=tuple(test), class_windows=SUPPORT),
             },
             proof=(
@@ -302,7 +313,14 @@ def sample(predictions: Predictions) -> Report:
             _engine("keras", "Keras on TensorFlow", "float32", 402_312, (truth, predictions.float32), 21_400),
             _engine("litert-float32", "LiteRT, float32", "float32", 124_560, (truth, predictions.float32), 214),
             _engine("litert", "LiteRT, int8", "int8", MODEL_BYTES, (truth, predictions.litert), 96),
-            _engine("litert-reference", "LiteRT reference kernels, int8", "int8", MODEL_BYTES, (truth, predictions.int8), 3_120),
+            _engine(
+                "litert-reference",
+                "LiteRT reference kernels, int8",
+                "int8",
+                MODEL_BYTES,
+                (truth, predictions.int8),
+                3_120,
+            ),
             EngineResult(
                 key="tflite-runtime",
                 title="tflite-runtime, int8",

@@ -76,3 +76,9 @@ def test_help_says_what_the_list_of_commands_says(name: str, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert COMMANDS[name] in out
     assert "Example" in out
+
+
+def test_fetch_of_an_unknown_name_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "fetch", "nothing", tmp_path / "new") == 1
+    assert "nothing" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

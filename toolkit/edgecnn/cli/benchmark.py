@@ -7,12 +7,18 @@ import click
 from edgecnn.cli.console import JSON, QUIET, progress_on_stderr
 
 
-@click.command("benchmark", epilog="Example: edgecnn benchmark build/ecg_demo --engine litert --engine litert-reference")
+@click.command(
+    "benchmark", epilog="Example: edgecnn benchmark build/ecg_demo --engine litert --engine litert-reference"
+)
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--engine", "engines", multiple=True, metavar="NAME", help="Run only this engine; can be repeated.")
 @click.option("--timed-runs", type=click.IntRange(30, 1_000_000), default=500, show_default=True, help="Timed calls.")
-@click.option("--warmup-runs", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Calls before timing.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the engines' order.")
+@click.option(
+    "--warmup-runs", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Calls before timing."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the engines' order."
+)
 @QUIET
 @JSON
 def command(
@@ -23,8 +29,8 @@ def command(
     Every engine that is installed runs on the bundle's test windows; the report says why another did not.
     """
     from edgecnn_bench.benchmark import benchmark
-    from edgecnn_bench.report.files import write_report
     from edgecnn_bench.report.facts import headline
+    from edgecnn_bench.report.files import write_report
 
     with progress_on_stderr(quiet) as progress:
         report = benchmark(

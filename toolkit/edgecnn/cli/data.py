@@ -56,37 +56,34 @@ def command() -> None:
 
 @command.command(SHOW, epilog="Example: edgecnn data recordings")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw it, as an HTML file.")
 @QUIET
 @JSON
-def show(path: Path, picture: Path | None, quiet: bool, as_json: bool) -> None:
+def show(path: Path, quiet: bool, as_json: bool) -> None:
     """Show classes, groups, lengths, rates and problems of the recordings at PATH."""
     from edgecnn.data.survey import survey
 
     with progress_on_stderr(quiet) as progress:
         found = survey(_dataset(path), progress)
-    if picture is not None:
-        from edgecnn_bench.report.survey import render_survey
-
-        picture.write_text(render_survey(dataclasses.asdict(found)), encoding="utf-8", newline="\n")
     if as_json:
         print_json(dataclasses.asdict(found))
         return
     _print(found)
-    if picture is not None:
-        click.echo(f"picture: {picture}")
 
 
 @command.command("fetch", epilog="Example: edgecnn data fetch mitdb recordings")
 @click.argument("name")
 @click.argument("destination", type=click.Path(path_type=Path))
+@click.option("--sha256", metavar="SUM", help="Expected sum of the archive, where the publisher has changed it.")
 @QUIET
-def fetch(name: str, destination: Path, quiet: bool) -> None:
-    """Fetch the open data set NAME into the folder DESTINATION."""
+def fetch(name: str, destination: Path, sha256: str | None, quiet: bool) -> None:
+    """Fetch the open data set NAME into the new folder DESTINATION."""
+    from edgecnn.data.downloads.sources import find_source
     from edgecnn.data.fetch import fetch as fetch_dataset
 
+    for line in find_source(name).terms:
+        click.echo(line)
     with progress_on_stderr(quiet) as progress:
-        folder = fetch_dataset(name, destination, progress=progress)
+        folder = fetch_dataset(name, destination, sha256=sha256, progress=progress)
     click.echo(f"fetched {name}; next: edgecnn init {folder}")
 
 
@@ -112,7 +109,7 @@ def _print(found: "Survey") -> None:
     ]
     print_table("classes", ["class", "recordings", "segments", unit, "groups"], rows, numeric={1, 2, 3, 4})
     labels = [item.label for item in found.classes]
-    # Events are counted, for a share of a second says nothing about them.
+    # Events are counted, for seconds say nothing about them.
     events = all(round(item.seconds * found.sample_rate_hz) == item.segments for item in found.classes)
     scale, what = (found.sample_rate_hz, "events") if events else (1.0, unit)
     groups = [

@@ -58,7 +58,9 @@ def command(
         click.echo(f"report: {done.bundle / 'report.html'}")
     missed = [gate for gate in done.report.gates if not gate.passed]
     if missed:
-        raise GateMissed("; ".join(f"gate {gate.name} = {gate.limit:g} missed: {_measured(gate.value)}" for gate in missed))
+        raise GateMissed(
+            "; ".join(f"gate {gate.name} = {gate.limit:g} missed: {_measured(gate.value)}" for gate in missed)
+        )
     return 0
 
 

@@ -15,10 +15,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--demo", is_flag=True, help="Build the built-in demo: simulated ECG, two classes, no download."),
-    click.option("--model", "model_name", metavar="NAME", help="Preset, .keras file or file.py:build_model; overrides."),
+    click.option(
+        "--model", "model_name", metavar="NAME", help="Preset, .keras file or file.py:build_model; overrides."
+    ),
     click.option("--epochs", type=click.IntRange(1, 100_000), help="Training epochs; overrides epochs and min_steps."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Overrides the project's seed."),
-    click.option("--build-dir", type=click.Path(path_type=Path), help="Where bundles go [default: build/ by the project]."),
+    click.option(
+        "--build-dir", type=click.Path(path_type=Path), help="Where bundles go [default: build/ by the project]."
+    ),
     click.option("--force", is_flag=True, help="Run every step, even if its inputs did not change."),
 )
 

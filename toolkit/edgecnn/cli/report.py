@@ -16,9 +16,9 @@ def command(bundles: tuple[Path, ...], output: Path | None) -> None:
     One BUNDLE (a folder, or a report.json): its report.html and report.md are written again from report.json. Several: they
     are compared, as Markdown on stdout or in the --output file.
     """
-    from edgecnn_bench.report.files import load_report, write_report
     from edgecnn_bench.report.compare import compare_html, compare_markdown
     from edgecnn_bench.report.facts import headline
+    from edgecnn_bench.report.files import load_report, write_report
     from edgecnn_firmware.bundle import write_file_atomically
 
     reports = [load_report(bundle) for bundle in bundles]

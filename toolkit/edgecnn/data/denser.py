@@ -40,7 +40,9 @@ def denser_training(
         part: np.flatnonzero(np.isin(dense.recording, np.unique(index.recording[rows]))) for part, rows in parts.items()
     }
     pieces = [(dense, chosen["train"]), (dense, chosen["validation"]), (index, split.test)]
-    order = np.lexsort([np.concatenate([getattr(s, key)[rows] for s, rows in pieces]) for key in ("start", "recording")])
+    order = np.lexsort(
+        [np.concatenate([getattr(s, key)[rows] for s, rows in pieces]) for key in ("start", "recording")]
+    )
     recording, start, label, available = (
         np.concatenate([getattr(source, name)[rows] for source, rows in pieces])[order]
         for name in ("recording", "start", "label", "available")

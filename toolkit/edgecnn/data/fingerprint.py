@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +21,22 @@ def dataset_fingerprint(dataset: Dataset) -> str:
     Raises:
         OSError: a file went away.
     """
-    total = hashlib.sha256()
     if not dataset.files:
-        total.update(_description(dataset))
-        return total.hexdigest()
+        return hashlib.sha256(_description(dataset)).hexdigest()
     folder = Path(os.path.commonpath([path.absolute().parent for path in dataset.files]))
-    named = sorted((path.absolute().relative_to(folder).as_posix(), path) for path in dataset.files)
+    return fingerprint(dataset.files, folder)
+
+
+def fingerprint(files: Sequence[Path], root: Path) -> str:
+    """SHA-256 over names relative to `root` and contents of `files`, in the order of the names.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is not under `root`.
+    """
+    total = hashlib.sha256()
+    base = root.absolute()
+    named = sorted((path.absolute().relative_to(base).as_posix(), path) for path in files)
     for name, path in named:
         total.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
         total.update(_file_digest(path))

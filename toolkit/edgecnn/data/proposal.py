@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from edgecnn.data.labels import listed, natural_key
-from edgecnn.data.proposal_text import render
+from edgecnn.data.proposal_text import render, tri_axial
 from edgecnn.data.readers import read_dataset
 from edgecnn.data.readers.columns import find_roles
 from edgecnn.data.readers.csv import sniff, table_files
@@ -108,7 +108,16 @@ def propose(data_dir: Path, *, relative_to: Path, name: str | None = None) -> Pr
         if value is not None:
             proposal.put("data", key, value, *comments.get(key, []))
     _CHOICES.get(dataset.format, _windows_of_recordings)(proposal)
+    _rotations(proposal)
     return proposal
+
+
+def _rotations(proposal: Proposal) -> None:
+    axes = tri_axial(proposal.dataset.channels)
+    if axes:
+        why = "The sensor may sit differently on the next person: random rotations of the tri-axial signals."
+        proposal.put("training.augment", "rotation_deg", 20.0, why)
+        proposal.put("training.augment", "rotation_axes", [list(triple) for triple in axes])
 
 
 def _relative(data_dir: Path, folder: Path) -> str:
@@ -224,6 +233,12 @@ def _wfdb(proposal: Proposal) -> None:
     samples = max(8, round(1000 * dataset.sample_rate_hz / 360.0))
     proposal.put("windows", "length", samples, f"{samples / dataset.sample_rate_hz:.3g} s, two to four beats.")
     proposal.put("windows", "hop", samples)
+    quarter = max(1, samples // 4)
+    proposal.put("windows", "train_hop", quarter, "More windows to learn from: a beat may lie anywhere in one.")
+    proposal.put("training", "epochs", 6, "Windows overlap: one epoch sees every beat four times.")
+    proposal.put(
+        "training.augment", "filter", 0.5, "The same beat has another shape on another patient: random smooth filters."
+    )
     proposal.put("split", "method", "group", "By record: no patient is in two parts.")
     proposal.put("split", "test", 0.3, 'A share of the windows, or the names of the records, such as ["100", "105"].')
 

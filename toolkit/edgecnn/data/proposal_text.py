@@ -11,7 +11,7 @@ from edgecnn.data.recording import Channel
 if TYPE_CHECKING:
     from edgecnn.data.proposal import Proposal
 
-_TABLES: Final = ("project", "data", "labels", "windows", "split")
+_TABLES: Final = ("project", "data", "labels", "windows", "split", "training", "training.augment")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _AXIS = re.compile(r"(?P<before>.*)(?P<axis>[xyz])|(?P<first>[xyz])(?P<after>[_\-. ].*)", re.IGNORECASE)
 
@@ -35,15 +35,6 @@ def render(proposal: "Proposal") -> str:
         for key, value in keys.items():
             lines += [f"# {_one_line(comment)}" for comment in proposal.comments.get((table, key), [])]
             lines.append(f"{key} = {toml_value(value)}")
-    axes = tri_axial(dataset.channels)
-    if axes:
-        lines += [
-            "",
-            "# The sensor may sit differently on the next person: random rotations of the tri-axial signals.",
-            "# [training.augment]",
-            "# rotation_deg = 15.0",
-            f"# rotation_axes = {toml_value([list(triple) for triple in axes])}",
-        ]
     return "\n".join(lines) + "\n"
 
 

@@ -101,4 +101,6 @@ class Dropout:
     whole_channels: bool = False
 
 
-Stage: TypeAlias = Conv | Separable | Residual | Dilated | Inception | Pool | FittedPool | GlobalPool | Flatten | Dense | Dropout
+Stage: TypeAlias = (
+    Conv | Separable | Residual | Dilated | Inception | Pool | FittedPool | GlobalPool | Flatten | Dense | Dropout
+)

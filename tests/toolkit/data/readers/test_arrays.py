@@ -1,5 +1,6 @@
 """NumPy archives, Parquet and WAV files."""
 
+import contextlib
 import wave
 from pathlib import Path
 
@@ -80,11 +81,9 @@ def test_damaged_files_give_nothing_but_our_errors(tmp_path: Path, suffix: str) 
         for at in rng.integers(0, len(bad), size=3):
             bad[at] = rng.integers(256)
         path.write_bytes(bytes(bad[: int(rng.integers(1, len(bad) + 1))]))
-        try:
+        with contextlib.suppress(EdgeCnnError):
             for item in read(tmp_path, sample_rate_hz=10).recordings:
                 assert np.isfinite(item.read(0, item.length)).all()
-        except EdgeCnnError as error:
-            assert str(error)
 
 
 def test_parquet_is_read_like_a_text_table(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Text tables: layouts, time, blocks, errors; pandas is the oracle."""
 
+import contextlib
 import gzip
 from pathlib import Path
 
@@ -263,11 +264,9 @@ def test_damaged_bytes_give_nothing_but_our_errors(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_bytes(bytes(good))
-        try:
+        with contextlib.suppress(EdgeCnnError):
             dataset = read(path, label_column=data.draw(st.sampled_from([None, "label"])))
             assert np.isfinite(samples(dataset)).all()
-        except EdgeCnnError as error:
-            assert str(error)
 
 
 def test_damaged_gzip_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """WFDB records and the two UCI folders: counts of the publishers, the wfdb package as oracle, damaged copies."""
 
+import contextlib
 import shutil
 import warnings
 from collections import Counter
@@ -69,11 +70,9 @@ def test_damaged_wfdb_files_give_nothing_but_our_errors(one_record: Path, suffix
         for at in rng.integers(0, min(len(bad), 200), size=3):
             bad[at] = rng.integers(256)
         path.write_bytes(bytes(bad[: int(rng.integers(1, len(bad)))]))
-        try:
+        with contextlib.suppress(EdgeCnnError):
             dataset = read(one_record)
             assert dataset.recordings[0].read(0, 100).shape == (100, len(dataset.channels))
-        except EdgeCnnError as error:
-            assert str(error)
 
 
 def test_a_cut_off_signal_file_is_named(one_record: Path) -> None:

@@ -1,5 +1,6 @@
 """The archive's formats say the same; the counts are those of its papers."""
 
+import contextlib
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -114,7 +115,8 @@ def test_damaged_bytes_give_nothing_but_our_errors(data: st.DataObject) -> None:
 
     texts = {
         "A_TRAIN.ts": b"#c\n@classLabel true a b\n@data\n1,2,3:4,5,6:a\n1,2,3:4,5,6:b\n",
-        "A_TRAIN.arff": b"@relation r\n@attribute s relational\n@attribute x numeric\n@end s\n@attribute c {a}\n@data\n'1,2\\n3,4',a\n",
+        "A_TRAIN.arff": b"@relation r\n@attribute s relational\n@attribute x numeric\n@end s\n"
+        b"@attribute c {a}\n@data\n'1,2\\n3,4',a\n",
         "A_TRAIN.tsv": b"1\t2\t3\n2\t4\t5\n",
     }
     name = data.draw(st.sampled_from(sorted(texts)))
@@ -124,12 +126,9 @@ def test_damaged_bytes_give_nothing_but_our_errors(data: st.DataObject) -> None:
         good[at : at + data.draw(st.integers(0, 5))] = data.draw(st.binary(max_size=4))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_bytes(bytes(good))
-        try:
-            for _, values in content(read(Path(folder))):
-                assert np.isfinite(values).all()
-        except (EdgeCnnError, IndexError) as error:
-            # A series may have lost its label: `content` wants one.
-            assert isinstance(error, EdgeCnnError) or "tuple index" in str(error)
+        with contextlib.suppress(EdgeCnnError):
+            for item in read(Path(folder)).recordings:
+                assert np.isfinite(item.read(0, item.length)).all()
 
 
 def test_copies_prefer_ts(shared_data: Path, tmp_path: Path) -> None:

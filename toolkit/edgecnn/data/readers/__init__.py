@@ -80,4 +80,4 @@ def _check_shared(dataset: Dataset) -> None:
 
 def _channels(recording: Recording) -> str:
     names = [f"{channel.name} ({channel.unit})" if channel.unit else channel.name for channel in recording.channels]
-    return ", ".join(names)
+    return listed(names, 12)

@@ -1,6 +1,7 @@
 """What each column of a table is: time, label, group, recording, or a channel."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Roles:
     label: int | None
     group: int | None
     recording: int | None
+    unused: tuple[str, ...] = ()
+    """Names of columns that have no role although the project does not choose channels."""
 
     @property
     def numeric(self) -> tuple[int, ...]:
@@ -56,6 +59,9 @@ def find_roles(names: Sequence[str], numeric: Sequence[bool], settings: DataSett
         for number, name in enumerate(names)
         if name in wanted or (number not in taken and numeric[number] and name)
     ]
+    twice = next((names[number] for number in free if list(names).count(names[number]) > 1), None)
+    if twice is not None:
+        raise DataError(f"{where}: several columns are called '{twice}'; name the columns to use in data.channels")
     found = [Channel(names[number]) for number in free]
     channels, picked = select_channels(found, settings, where)
     if not channels:
@@ -71,7 +77,12 @@ def find_roles(names: Sequence[str], numeric: Sequence[bool], settings: DataSett
         label=label,
         group=group,
         recording=recording,
+        unused=_unused(names, {*free, time, label, group, recording}) if settings.channels is None else (),
     )
+
+
+def _unused(names: Sequence[str], used: AbstractSet[int | None]) -> tuple[str, ...]:
+    return tuple(name for number, name in enumerate(names) if number not in used)
 
 
 def _column(names: Sequence[str], name: str | None, key: str, where: Path | str) -> int | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
-from edgecnn.data.readers.columns import Roles, find_roles
+from edgecnn.data.readers.columns import Roles
 from edgecnn.data.readers.csv_blocks import CHUNK_BYTES, Block, chunks, split_blocks
 from edgecnn.data.readers.csv_cells import Columns, parse_block
 from edgecnn.data.readers.csv_layout import Layout, find_layout, read_head
@@ -41,7 +41,7 @@ def read(settings: DataSettings) -> Dataset:
     builder = TableBuilder(settings)
     for path, facts in chosen.items():
         with open_bytes(path) as file:
-            _read_file(file, path, relative_name(path, settings.path), facts, builder, settings)
+            _read_file(file, path, relative_name(path, settings.path), facts, builder)
     recordings, more = builder.recordings()
     return Dataset(settings.path.resolve().name, FORMAT, recordings, tuple(chosen), (*notes, *more))
 
@@ -63,14 +63,11 @@ def sniff(path: Path) -> Layout:
         return find_layout(read_head(file.read(CHUNK_BYTES // 16)), path)
 
 
-def _read_file(
-    file: IO[bytes], path: Path, name: str, facts: PathFacts, builder: TableBuilder, settings: DataSettings
-) -> None:
+def _read_file(file: IO[bytes], path: Path, name: str, facts: PathFacts, builder: TableBuilder) -> None:
     pieces = chunks(file, path)
     first = next(pieces, b"").removeprefix(_BOM)
     layout = find_layout(read_head(first), path)
-    roles = find_roles(layout.names, layout.numeric, settings, path)
-    builder.time_name = layout.names[roles.time] if roles.time is not None else ""
+    roles = builder.roles(layout.names, layout.numeric, path)
     blocks = split_blocks(_again(first, pieces), layout, path)
     builder.add_file(name, str(path), roles, facts, _tables(blocks, layout, roles, path))
 

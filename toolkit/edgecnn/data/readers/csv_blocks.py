@@ -12,6 +12,7 @@ from edgecnn_firmware.errors import DataError
 CHUNK_BYTES: Final = 32 << 20
 
 _BLANK_LINES = re.compile(rb"(?:^|(?<=\n))(?:[ \t]*\r*\n)+")
+_CARRIAGE_RETURNS = re.compile(rb"\r+\n|\r")
 _DATA_LIKE = re.compile(rb"[-+0-9.,eE \t]+")
 
 
@@ -41,9 +42,14 @@ def chunks(file: IO[bytes], path: Path, chunk_bytes: int = CHUNK_BYTES) -> Itera
             raise DataError(f"{path}: a line of more than {chunk_bytes} bytes; expected a text table")
         rest = whole[end:]
         if end:
-            yield whole[:end]
+            yield _plain_line_ends(whole[:end])
     if rest:
-        yield rest
+        yield _plain_line_ends(rest)
+
+
+def _plain_line_ends(piece: bytes) -> bytes:
+    """Write every line end as a line feed, as pandas and we count them alike only then."""
+    return _CARRIAGE_RETURNS.sub(b"\n", piece) if b"\r" in piece else piece
 
 
 def split_blocks(pieces: Iterator[bytes], layout: Layout, path: Path) -> Iterator[Block]:

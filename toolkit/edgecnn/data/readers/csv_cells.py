@@ -1,6 +1,7 @@
 """The cells of one block of text -> columns, and the exact place of a cell that cannot be used."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from edgecnn_firmware.errors import DataError
 
 Float64 = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
+
+_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,12 @@ def _as_float(series: Any, layout: Layout) -> Float64:
 
 
 def _number(cell: str, layout: Layout) -> float:
-    return float("nan") if cell.lower() in MISSING else float(cell.replace(",", ".") if layout.decimal == "," else cell)
+    """The value of a cell, NaN where missing; `ValueError` for what `float` takes but no file means, such as 1_000."""
+    if cell.lower() in MISSING:
+        return float("nan")
+    if layout.is_number(cell) or _INFINITE.fullmatch(cell):
+        return float(cell.replace(",", ".") if layout.decimal == "," else cell)
+    raise ValueError(cell)
 
 
 def _as_text(series: Any) -> Texts:

@@ -94,9 +94,21 @@ def _layout(lines: list[str], path: Path) -> Layout:
     )
     if named or not (body or any(first)):
         header = tuple(name or f"column {number}" for number, name in enumerate(rows[0], start=1))
+        numeric = tuple(
+            column and (bool(name) or not _says_nothing([row[number] for row in body]))
+            for number, (name, column) in enumerate(zip(rows[0], numeric, strict=True))
+        )
         return Layout(delimiter, decimal, header, columns, numeric)
     numeric = tuple(_is_numeric([row[column] for row in [rows[0], *body]], draft) for column in range(columns))
+    if columns > 1 and all(row[-1] == "" for row in [rows[0], *body]):
+        numeric = (*numeric[:-1], False)
     return Layout(delimiter, decimal, None, columns, numeric)
+
+
+def _says_nothing(cells: list[str]) -> bool:
+    """Whether a column without a name is empty (a delimiter at the end of each line) or counts the rows."""
+    first = int(cells[0]) if cells and cells[0].isdecimal() and len(cells[0]) < 16 else 0
+    return not any(cells) or cells == [str(first + number) for number in range(len(cells))]
 
 
 def _delimiter(lines: list[str]) -> str | None:

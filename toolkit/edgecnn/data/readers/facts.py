@@ -1,5 +1,6 @@
 """Label and group from the paths of files, for every reader of file trees."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,14 @@ from edgecnn.data.readers.sources import bare_stem, relative_name
 from edgecnn.project import DataSettings
 from edgecnn_firmware.errors import DataError
 
+_TAKE = re.compile(r"[_\-. ]?\(?[0-9]{1,12}\)?$")
+
 
 def path_facts(files: Sequence[Path], settings: DataSettings) -> tuple[dict[Path, PathFacts], list[str]]:
     """Say for each file what its path says: by `data.pattern`; else the first folder, or the stem, is the label.
 
-    Files that do not fit the pattern are left out; the notes name them.
+    A number at the end of a stem is no part of it (`walk` of `walk_01.csv`). Files that do not fit the pattern are left
+    out; the notes name them.
 
     Raises:
         DataError: no file fits the pattern.
@@ -38,4 +42,5 @@ def _default(path: Path, settings: DataSettings) -> PathFacts:
     if settings.label_column is not None:
         return PathFacts()
     folders = () if path == settings.path else path.relative_to(settings.path).parts[:-1]
-    return PathFacts(label=unicodedata.normalize("NFC", folders[0] if folders else bare_stem(path)))
+    stem = bare_stem(path)
+    return PathFacts(label=unicodedata.normalize("NFC", folders[0] if folders else _TAKE.sub("", stem) or stem))

@@ -8,6 +8,7 @@
 Sizes are compared with the file before anything is unpacked, and pickled objects are refused.
 """
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from edgecnn.project import DataSettings
 from edgecnn_firmware.errors import DataError
 
 FORMAT: Final = "npz"
-MAX_BYTES: Final = 8 << 30
+MAX_BYTES: Final = 2 << 30
 _SAMPLES: Final = ("X", "x", "samples", "data")
 _LABELS: Final = ("y", "Y", "label", "labels")
 _DAMAGE: Final = (
@@ -43,6 +44,7 @@ _DAMAGE: Final = (
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,
 )
 """What zipfile, zlib and NumPy raise on damaged archives."""
 
@@ -75,6 +77,7 @@ def _recordings(path: Path, prefix: str, settings: DataSettings, store: SampleSt
     parts: tuple[tuple[str, Part | None], ...] = (("", None),)
     if any(f"{name}_train" in arrays for name in _SAMPLES):
         parts = (("_train", "train"), ("_validation", "validation"), ("_val", "validation"), ("_test", "test"))
+    given = [part for suffix, part in parts if _find(arrays, _SAMPLES, suffix) is not None]
     count = 0
     for suffix, part in parts:
         samples = _find(arrays, _SAMPLES, suffix)
@@ -97,6 +100,7 @@ def _recordings(path: Path, prefix: str, settings: DataSettings, store: SampleSt
             kept = bridge_missing(
                 np.asarray(values[:, columns], dtype=np.float64),
                 settings,
+                rate_hz,
                 lambda row, channel, name=name: f"{path}: {name}, sample {row}, channel {channel}",  # type: ignore[misc]
             )
             yield Recording(
@@ -107,7 +111,8 @@ def _recordings(path: Path, prefix: str, settings: DataSettings, store: SampleSt
                 segments=(Segment(0, len(kept), texts[number]),) if texts and texts[number] else (),
                 group=of_group[number] if of_group else name,
                 read=store.add(kept),
-                part=part,
+                # One part alone is no split.
+                part=part if len(given) > 1 else None,
             )
     if not count:
         raise DataError(

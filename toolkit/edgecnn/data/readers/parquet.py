@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgecnn.data.readers.columns import Roles, find_roles
+from edgecnn.data.readers.columns import Roles
 from edgecnn.data.readers.csv_cells import Columns
 from edgecnn.data.readers.facts import path_facts
 from edgecnn.data.readers.sources import list_files, need, relative_name
@@ -17,6 +17,7 @@ from edgecnn_firmware.errors import DataError
 
 FORMAT: Final = "parquet"
 _BATCH_ROWS: Final = 1 << 18
+_PANDAS_INDEX: Final = "__index_level_"
 
 
 def read(settings: DataSettings) -> Dataset:
@@ -40,8 +41,7 @@ def read(settings: DataSettings) -> Dataset:
         try:
             with pq.ParquetFile(path) as file:
                 names, numeric = _schema(file.schema_arrow, pa)
-                roles = find_roles(names, numeric, settings, path)
-                builder.time_name = names[roles.time] if roles.time is not None else ""
+                roles = builder.roles(names, numeric, path)
                 name = relative_name(path, settings.path)
                 builder.add_file(name, str(path), roles, facts, _batches(file, names, roles, path))
         except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
@@ -53,7 +53,8 @@ def read(settings: DataSettings) -> Dataset:
 def _schema(schema: Any, pa: Any) -> tuple[list[str], list[bool]]:
     kinds = pa.types
     numeric = [
-        kinds.is_integer(field.type) or kinds.is_floating(field.type) or kinds.is_decimal(field.type)
+        not field.name.startswith(_PANDAS_INDEX)
+        and (kinds.is_integer(field.type) or kinds.is_floating(field.type) or kinds.is_decimal(field.type))
         for field in schema
     ]
     return list(schema.names), numeric

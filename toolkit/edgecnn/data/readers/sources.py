@@ -7,14 +7,21 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from edgecnn_firmware.errors import DataError, MissingDependency
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MAX_FILES: Final = 1_000_000
 MAX_TEXT_BYTES: Final = 2 << 30
 """Most bytes of one text file that is not streamed, after decompression."""
 MAX_LINE_BYTES: Final = 64 << 20
+MAX_LINES: Final = 10_000_000
+GZIP_FREE_BYTES: Final = 64 << 20
+GZIP_RATIO: Final = 200
+"""A `.gz` file may unpack to `GZIP_FREE_BYTES`, or to this many times its size; recordings shrink 3 to 20 times."""
 
 
 def list_files(root: Path, suffixes: Sequence[str]) -> tuple[Path, ...]:
@@ -61,14 +68,48 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     try:
         with path.open("rb") as raw:
             if path.suffix.lower() == ".gz":
+                most = max(GZIP_FREE_BYTES, GZIP_RATIO * path.stat().st_size)
                 with gzip.GzipFile(fileobj=raw) as file:
-                    yield io.BufferedReader(file)
+                    yield io.BufferedReader(_Unpacked(file, most, path))
             else:
                 yield raw
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path}: damaged gzip file ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+class _Unpacked(io.RawIOBase):
+    """What a `.gz` file unpacks to, up to a limit."""
+
+    def __init__(self, file: gzip.GzipFile, most: int, path: Path) -> None:
+        self._file = file
+        self._most = most
+        self._left = most
+        self._path = path
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count = self._file.readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise DataError(f"{self._path}: unpacks to more than {self._most} bytes, {GZIP_RATIO} times its size")
+        return count
+
+
+def read_whole(path: Path, most: int) -> bytes:
+    """Read a file that is small.
+
+    Raises:
+        DataError: it cannot be read, or has more than `most` bytes.
+    """
+    with open_bytes(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DataError(f"{path}: more than {most} bytes; expected a file of the publisher's size")
+    return content
 
 
 def text_lines(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, str]]:
@@ -79,7 +120,7 @@ def text_lines(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[in
     """
     total = 0
     with open_bytes(path) as file:
-        for number in range(1, max_bytes):
+        for number in range(1, MAX_LINES + 1):
             line = file.readline(MAX_LINE_BYTES)
             if not line:
                 return
@@ -87,6 +128,7 @@ def text_lines(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[tuple[in
             if total > max_bytes or len(line) == MAX_LINE_BYTES:
                 raise DataError(f"{path}: line {number}: too long or too much text (limit {max_bytes} bytes)")
             yield number, decode(line, path, number).rstrip("\r\n")
+    raise DataError(f"{path}: more than {MAX_LINES} lines; expected a smaller file")
 
 
 def decode(line: bytes, path: Path, row: int) -> str:

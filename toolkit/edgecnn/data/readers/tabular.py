@@ -4,17 +4,20 @@ A `TableBuilder` is fed the rows of one file after another. A recording ends whe
 recording column says so, or after `rows_per_recording` rows.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.data.readers.columns import Roles
+from edgecnn.data.labels import listed
+from edgecnn.data.readers.columns import Roles, find_roles
 from edgecnn.data.readers.csv_cells import Columns
-from edgecnn.data.readers.missing import bridge_missing
+from edgecnn.data.readers.missing import Bridge
 from edgecnn.data.readers.pattern import PathFacts
 from edgecnn.data.readers.store import Growing, Reader, SampleStore
 from edgecnn.data.readers.timing import UNIT_SECONDS, Pace, pace_of, shared_rate, unit_of
@@ -28,6 +31,8 @@ Int64 = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
 
 _MAX_RECORDINGS: Final = 2_000_000
+_WHOLE = re.compile(r"([+-]?[0-9]{1,15})\.0{1,15}")
+"""How a column of whole numbers is written once a cell of it was empty: `1.0`."""
 
 
 @dataclass
@@ -35,11 +40,13 @@ class _Open:
     """A recording that rows are still added to."""
 
     samples: Growing
+    bridge: Bridge
     key: tuple[str, str]
     times: list[Float64] = field(default_factory=list)
     rows: list[Int64] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     first_row: int = 0
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,22 @@ class TableBuilder:
         self._finished: list[_Finished] = []
         self._unit: str | None = None
         self._timed: bool | None = None
+        self._unused: dict[str, None] = {}
+
+    def roles(self, names: Sequence[str], numeric: Sequence[bool], where: Path) -> Roles:
+        """Give every column of the next file its role; channels come in the order of the first file.
+
+        Raises:
+            DataError: as `find_roles`.
+        """
+        roles = find_roles(names, numeric, self._settings, where)
+        self.time_name = names[roles.time] if roles.time is not None else ""
+        self._unused.update(dict.fromkeys(roles.unused))
+        first = self._finished[0].channels if self._finished else roles.channels
+        if roles.channels == first or set(roles.channels) != set(first):
+            return roles
+        order = [roles.channels.index(channel) for channel in first]
+        return replace(roles, channels=first, samples=tuple(roles.samples[number] for number in order))
 
     def add_file(
         self, name: str, where: str, roles: Roles, facts: PathFacts, blocks: Iterator[tuple[Columns, bool]]
@@ -81,19 +104,28 @@ class TableBuilder:
         self._timed = roles.time is not None
         done: list[_Finished] = []
         current: _Open | None = None
+        ended: set[tuple[str, str]] = set()
         for columns, starts in blocks:
             if starts and current is not None:
                 done.append(self._finish(current, where, roles, facts))
                 current = None
+                ended = set()
             for part in self._parts(columns, roles):
                 key = self._key(part, roles)
                 full = self._settings.rows_per_recording
-                if current is not None and (key != current.key or current.samples.length == full):
+                if current is not None and (key != current.key or current.length == full):
                     done.append(self._finish(current, where, roles, facts))
+                    if key != current.key:
+                        ended.add(current.key)
                     current = None
                 if current is None:
                     first = int(part.rows[0])
-                    current = _Open(self._store.begin(len(roles.channels)), key, first_row=first)
+                    if roles.recording is not None and key in ended:
+                        raise DataError(
+                            f"{where}: row {first}: recording '{key[1]}' goes on after another one; sort the rows by "
+                            f"data.recording_column '{self._settings.recording_column}'"
+                        )
+                    current = self._open(key, first, roles, where)
                 self._append(current, part, roles, facts, where)
         if current is not None:
             done.append(self._finish(current, where, roles, facts))
@@ -124,19 +156,28 @@ class TableBuilder:
         return str(group), str(recording)
 
     def _append(self, current: _Open, part: Columns, roles: Roles, facts: PathFacts, where: str) -> None:
-        names = [channel.name for channel in roles.channels]
-        values = bridge_missing(
-            part.numbers[:, : len(names)],
-            self._settings,
-            lambda row, channel: f"{where}: row {part.rows[row]}, column '{names[channel]}'",
-        )
-        start = current.samples.length
-        current.samples.append(values)
         if roles.time is not None:
             current.times.append(self._times(part, roles, where))
             current.rows.append(part.rows)
+        values = part.numbers[:, : len(roles.channels)]
+        settled = current.bridge.add(values, part.rows, lambda: self._rate_so_far(current, roles))
+        current.samples.append(settled)
         labels = part.texts[roles.label] if roles.label is not None else None
-        _add_segments(current.segments, labels, facts.label, start, len(values))
+        _add_segments(current.segments, labels, facts.label, current.length, len(values))
+        current.length += len(values)
+
+    def _open(self, key: tuple[str, str], first_row: int, roles: Roles, where: str) -> _Open:
+        names = [channel.name for channel in roles.channels]
+        bridge = Bridge(self._settings, lambda row, channel: f"{where}: row {row}, column '{names[channel]}'")
+        return _Open(self._store.begin(len(names)), bridge, key, first_row=first_row)
+
+    def _rate_so_far(self, current: _Open, roles: Roles) -> float | None:
+        """The rate that bounds gaps of missing values: as given, or by the typical step of the stamps so far."""
+        if roles.time is None:
+            return self._settings.sample_rate_hz
+        times = self._seconds(np.concatenate(current.times), roles)
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        return 1.0 / step if step > 0 else None
 
     def _times(self, part: Columns, roles: Roles, where: str) -> Float64:
         """Seconds of each row; of text, since 1970."""
@@ -149,17 +190,20 @@ class TableBuilder:
         return raw
 
     def _finish(self, current: _Open, where: str, roles: Roles, facts: PathFacts) -> _Finished:
-        length = current.samples.length
+        length = current.length
         full = self._settings.rows_per_recording
         if full is not None and length != full:
             raise DataError(
                 f"{where}: row {current.first_row}: {length} rows are left over; data.rows_per_recording = {full} "
                 f"expects a multiple of {full}"
             )
+        rest = current.bridge.finish(lambda: self._rate_so_far(current, roles))
+        if rest is not None:
+            current.samples.append(rest)
         times, pace = None, None
         if roles.time is not None:
             times = np.concatenate(current.times)
-            times = self._seconds(times, roles, where)
+            times = self._seconds(times, roles)
             if length > 1:
                 pace = pace_of(times, np.concatenate(current.rows), self._settings, where)
             if self._settings.resample_hz is None:
@@ -168,7 +212,7 @@ class TableBuilder:
         segments = tuple(current.segments)
         return _Finished("", roles.channels, group, segments, length, current.samples.finish(), times, pace)
 
-    def _seconds(self, times: Float64, roles: Roles, where: str) -> Float64:
+    def _seconds(self, times: Float64, roles: Roles) -> Float64:
         if roles.time_is_text:
             elapsed: Float64 = times - times[0]
             return elapsed
@@ -191,6 +235,8 @@ class TableBuilder:
         notes = []
         if self._unit is not None and self._settings.time_unit == "auto":
             notes.append(f"time stamps are taken to be in {self._unit}")
+        if self._unused:
+            notes.append(f"columns that are not used: {listed(self._unused)}")
         if any(not item.group for item in self._finished):
             notes.append("each recording without a group is its own group, for the files do not say who was recorded")
         return tuple(self._recording(item, rate_hz) for item in self._finished), tuple(notes)
@@ -231,7 +277,7 @@ def _add_segments(segments: list[Segment], labels: Texts | None, label: str | No
         runs = [(0, count, label or "")]
     else:
         edges = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1).tolist(), count]
-        runs = [(first, last, str(labels[first])) for first, last in pairwise(edges)]
+        runs = [(first, last, _label(str(labels[first]))) for first, last in pairwise(edges)]
     for first, last, text in runs:
         if not text or first == last:
             continue
@@ -239,6 +285,11 @@ def _add_segments(segments: list[Segment], labels: Texts | None, label: str | No
             segments[-1] = Segment(segments[-1].start, start + last, text)
         else:
             segments.append(Segment(start + first, start + last, text))
+
+
+def _label(text: str) -> str:
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def _at_times(segments: tuple[Segment, ...], times_s: Float64, rate_hz: float, length: int) -> tuple[Segment, ...]:

@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.data.readers.missing import DEFAULT_GAP_PERIODS
 from edgecnn.project import DataSettings
 from edgecnn_firmware.errors import DataError
 
 Float64 = npt.NDArray[np.float64]
 
 UNIT_SECONDS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-DEFAULT_GAP_PERIODS: Final = 5.0
 UNEVEN_STEP: Final = 0.5
 """A step that is off by more than this share of the period makes stamps uneven."""
 UNEVEN_DRIFT: Final = 0.01
@@ -43,7 +43,8 @@ class UnevenStamps(DataError):
 class Pace:
     """The steps between the time stamps of one recording, in seconds."""
 
-    median_s: float
+    typical_s: float
+    """The mean of the steps that are near their median."""
     mean_s: float
     least_s: float
     most_s: float
@@ -52,6 +53,11 @@ class Pace:
         """Whether every step is near `period_s`, and so is their mean."""
         near = max(self.most_s - period_s, period_s - self.least_s) <= UNEVEN_STEP * period_s
         return near and abs(self.mean_s / period_s - 1.0) <= UNEVEN_DRIFT
+
+    def own_rate_hz(self) -> float | None:
+        """The rate at which the stamps of this recording alone are even; None if they are not."""
+        rates = (tidy_rate(1.0 / step) for step in (self.typical_s, self.mean_s))
+        return next((rate_hz for rate_hz in rates if self.is_even(1.0 / rate_hz)), None)
 
 
 def is_time_name(name: str) -> bool:
@@ -102,27 +108,44 @@ def pace_of(times_s: Float64, rows: npt.NDArray[np.int64], settings: DataSetting
             f"{where}: row {rows[at + 1]}: a gap of {steps[at]:.6g} s (typical step {median:.6g} s, longest allowed "
             f"{longest:.6g} s); cut the file there, or raise data.max_gap_s to bridge it"
         )
-    return Pace(median, float(steps.mean()), float(steps.min()), float(steps.max()))
+    typical = float(steps[np.abs(steps - median) <= UNEVEN_STEP * median].mean())
+    return Pace(typical, float(steps.mean()), float(steps.min()), float(steps.max()))
 
 
 def shared_rate(paces: dict[str, Pace], settings: DataSettings) -> float:
     """The rate in Hz of recordings whose stamps are even; `paces` by recording name.
 
-    The typical median step gives it, or the typical mean step where stamps are rounded too coarsely for that.
+    The steps near the median give it, or all steps where stamps are rounded too coarsely for that.
 
     Raises:
-        DataError: the stamps of a recording are uneven, so that it needs resampling.
+        UnevenStamps: recordings have different rates, or the stamps of one are uneven, so that resampling is needed.
     """
-    for steps in ([pace.median_s for pace in paces.values()], [pace.mean_s for pace in paces.values()]):
+    for steps in ([pace.typical_s for pace in paces.values()], [pace.mean_s for pace in paces.values()]):
         rate_hz = tidy_rate(1.0 / float(np.median(steps)))
         if all(pace.is_even(1.0 / rate_hz) for pace in paces.values()):
             return rate_hz
+    _check_own_rates(paces, settings)
     name, pace = next((name, pace) for name, pace in paces.items() if not pace.is_even(1.0 / rate_hz))
     raise UnevenStamps(
         f"{settings.path}: {name}: time stamps are uneven (steps of {pace.least_s:.6g} to {pace.most_s:.6g} s, mean "
         f"{pace.mean_s:.6g} s; {rate_hz:g} Hz would be a step of {1 / rate_hz:.6g} s); set "
         f"data.resample_hz = {rate_hz:g}",
         rate_hz,
+    )
+
+
+def _check_own_rates(paces: dict[str, Pace], settings: DataSettings) -> None:
+    """Raise `UnevenStamps` if each recording is even at a rate of its own."""
+    own = {name: rate_hz for name, pace in paces.items() if (rate_hz := pace.own_rate_hz()) is not None}
+    if len(own) < len(paces) or len(set(own.values())) < 2:
+        return
+    first, *others = own
+    other = next(name for name in others if own[name] != own[first])
+    usual = max(sorted(set(own.values())), key=list(own.values()).count)
+    raise UnevenStamps(
+        f"{settings.path}: '{first}' has {own[first]:g} Hz, '{other}' has {own[other]:g} Hz; set data.resample_hz = "
+        f"{usual:g}",
+        usual,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from edgecnn.data.readers.selection import select_channels
-from edgecnn.data.readers.sources import open_bytes, relative_name, text_lines
+from edgecnn.data.readers.sources import read_whole, relative_name, text_lines
 from edgecnn.data.readers.store import SampleStore
 from edgecnn.data.recording import Channel, Dataset, Part, Recording, Samples, Segment
 from edgecnn.project import DataSettings
@@ -25,6 +25,7 @@ CHANNELS: Final = (
     *(Channel(f"acc_{axis}", "g") for axis in "xyz"),
     *(Channel(f"gyro_{axis}", "rad/s") for axis in "xyz"),
 )
+_MAX_BYTES: Final = 64 << 20
 _ACC = re.compile(r"acc_(exp(\d{2,4})_user(\d{2,4}))\.txt(\.gz)?")
 
 
@@ -124,8 +125,7 @@ def _both(acc: Path, gyro: Path) -> Samples:
 
 
 def _columns(path: Path) -> Samples:
-    with open_bytes(path) as file:
-        content = file.read()
+    content = read_whole(path, _MAX_BYTES)
     rows = content.count(b"\n") + (not content.endswith(b"\n"))
     try:
         samples = np.array(content.split(), dtype=np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgecnn.data.readers.detect import har_root
 from edgecnn.data.readers.selection import select_channels
-from edgecnn.data.readers.sources import open_bytes, text_lines
+from edgecnn.data.readers.sources import read_whole, text_lines
 from edgecnn.data.readers.store import SampleStore
 from edgecnn.data.recording import Channel, Dataset, Part, Recording, Samples, Segment
 from edgecnn.project import DataSettings
@@ -21,6 +21,7 @@ from edgecnn_firmware.errors import DataError
 FORMAT: Final = "uci-har"
 RATE_HZ: Final = 50.0
 ROW_SAMPLES: Final = 128
+_MAX_BYTES: Final = 256 << 20
 CHANNELS: Final = tuple(
     Channel(f"{signal}_{axis}", unit)
     for signal, unit in (("total_acc", "g"), ("body_acc", "g"), ("body_gyro", "rad/s"))
@@ -79,8 +80,7 @@ def _column(path: Path) -> list[str]:
 
 
 def _rows(path: Path, count: int) -> Samples:
-    with open_bytes(path) as file:
-        content = file.read().split()
+    content = read_whole(path, _MAX_BYTES).split()
     try:
         values = np.array(content, dtype=np.float32)
     except ValueError as error:

@@ -105,6 +105,7 @@ def _recordings(
         values = bridge_missing(
             row.values[:, columns],
             settings,
+            settings.sample_rate_hz or 1.0,
             lambda value, channel, line=line: f"{path}: line {line}: value {value + 1}, channel {channel}",  # type: ignore[misc]
         )
         yield Recording(

@@ -57,7 +57,8 @@ def npy_rows(path: Path) -> Iterator[Row]:
             f"{path}: {array.dtype} {array.shape}; expected numbers (series, 1 + length), the label in column 0"
         )
     for number, series in enumerate(array, start=1):
-        values = np.asarray(series[1:], dtype=np.float64)[:, None]
+        with np.errstate(invalid="ignore"):
+            values = np.asarray(series[1:], dtype=np.float64)[:, None]
         yield Row(number, without_padding(values, path, number), normal_label(repr(float(series[0]))))
 
 
@@ -67,20 +68,23 @@ def parse_values(cells: list[str], path: Path, line: int) -> Float64:
     Raises:
         DataError: a cell is no number.
     """
-    try:
-        return np.array([float(cell) for cell in cells])
-    except ValueError:
-        return np.array([_parse(cell, path, line) for cell in cells])
+    joined = "".join(cells)
+    # float() takes more than files mean by a number: 1_000, and the digits of other scripts.
+    if joined.isascii() and "_" not in joined:
+        try:
+            return np.array([float(cell) for cell in cells])
+        except ValueError:
+            pass
+    return np.array([_parse(cell, path, line) for cell in cells])
 
 
 def _parse(cell: str, path: Path, line: int) -> float:
     text = cell.strip()
     if text.lower() in _MISSING:
         return float("nan")
-    try:
-        return float(text)
-    except ValueError as error:
-        raise DataError(f"{path}: line {line}: '{text[:40]}' is no number") from error
+    if not _NUMBER.fullmatch(text):
+        raise DataError(f"{path}: line {line}: '{text[:40]}' is no number")
+    return float(text)
 
 
 def without_padding(values: Float64, path: Path, line: int) -> Float64:

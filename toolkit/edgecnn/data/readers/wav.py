@@ -1,6 +1,5 @@
-"""WAV files: PCM of 8, 16, 24 or 32 bits as values in [-1, 1], a folder per class or `data.pattern`."""
+"""WAV files: PCM of 8 to 32 bits as values in [-1, 1), or 32-bit floats; a folder per class or `data.pattern`."""
 
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from edgecnn.data.readers.facts import path_facts
+from edgecnn.data.readers.riff import WavHeader, wav_header
 from edgecnn.data.readers.selection import select_channels
 from edgecnn.data.readers.sources import list_files, relative_name
 from edgecnn.data.recording import Channel, Dataset, Recording, Samples, Segment
@@ -15,14 +15,13 @@ from edgecnn.project import DataSettings
 from edgecnn_firmware.errors import DataError
 
 FORMAT: Final = "wav"
-_DAMAGE: Final = (wave.Error, EOFError, OSError, RuntimeError, ValueError)
 
 
 def read(settings: DataSettings) -> Dataset:
     """Read the headers of every WAV file under the data folder; samples are read when they are asked for.
 
     Raises:
-        DataError: a file is damaged, or its samples are no PCM.
+        DataError: a file is damaged, or of another kind of samples.
     """
     files = list_files(settings.path, (".wav",))
     if not files:
@@ -31,18 +30,19 @@ def read(settings: DataSettings) -> Dataset:
     recordings = []
     for path, facts in chosen.items():
         name = relative_name(path, settings.path)
-        count, width, rate_hz, length = _header(path)
-        found = [Channel("audio")] if count == 1 else [Channel(f"c{number}") for number in range(count)]
+        header = wav_header(path)
+        many = header.channels > 1
+        found = [Channel(f"c{number}") for number in range(header.channels)] if many else [Channel("audio")]
         channels, columns = select_channels(found, settings, path)
         recordings.append(
             Recording(
                 name=name,
                 channels=channels,
-                sample_rate_hz=float(rate_hz),
-                length=length,
-                segments=(Segment(0, length, facts.label),) if facts.label else (),
+                sample_rate_hz=float(header.rate_hz),
+                length=header.length,
+                segments=(Segment(0, header.length, facts.label),) if facts.label else (),
                 group=facts.group or name,
-                read=_reader(path, count, width, columns),
+                read=_reader(path, header, columns),
             )
         )
     if all(recording.group == recording.name for recording in recordings):
@@ -50,36 +50,33 @@ def read(settings: DataSettings) -> Dataset:
     return Dataset(settings.path.resolve().name, FORMAT, tuple(recordings), tuple(chosen), tuple(notes))
 
 
-def _header(path: Path) -> tuple[int, int, int, int]:
-    """Channels, bytes a sample, rate in Hz and length."""
-    try:
-        with wave.open(str(path), "rb") as file:
-            facts = file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()
-    except _DAMAGE as error:
-        raise DataError(f"{path}: no readable PCM WAV file ({str(error)[:100]})") from error
-    count, width, rate_hz, length = facts
-    if not (0 < count <= 4096 and width in (1, 2, 3, 4) and 0 < rate_hz <= 10_000_000 and length > 0):
-        raise DataError(
-            f"{path}: {count} channels of {width} bytes, {rate_hz} Hz, {length} samples; expected PCM with samples"
-        )
-    if length * count * width > path.stat().st_size:
-        raise DataError(f"{path}: cut off: its header promises {length} samples")
-    return facts
+def _reader(path: Path, header: WavHeader, columns: list[int]) -> Callable[[int, int], Samples]:
+    frame_bytes = header.channels * header.sample_bytes
 
-
-def _reader(path: Path, count: int, width: int, columns: list[int]) -> Callable[[int, int], Samples]:
     def read_samples(start: int, stop: int) -> Samples:
+        first, last, _ = slice(start, stop).indices(header.length)
+        wanted = max(0, last - first) * frame_bytes
         try:
-            with wave.open(str(path), "rb") as file:
-                file.setpos(start)
-                content = file.readframes(max(0, stop - start))
-        except _DAMAGE as error:
-            raise DataError(f"{path}: samples {start} to {stop} cannot be read ({str(error)[:100]})") from error
-        if len(content) != max(0, stop - start) * count * width:
+            with path.open("rb") as file:
+                file.seek(header.data_offset + first * frame_bytes)
+                content = file.read(wanted)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        if len(content) != wanted:
             raise DataError(f"{path}: samples {start} to {stop}: the file is shorter than its header says")
-        return _to_unit(content, width).reshape(-1, count)[:, columns]
+        values = _floats(content) if header.is_float else _to_unit(content, header.sample_bytes)
+        samples: Samples = np.ascontiguousarray(values.reshape(-1, header.channels)[:, columns])
+        if header.is_float and not np.isfinite(samples).all():
+            row = first + int(np.argwhere(~np.isfinite(samples))[0][0])
+            raise DataError(f"{path}: sample {row}: not a finite number")
+        return samples
 
     return read_samples
+
+
+def _floats(content: bytes) -> Samples:
+    with np.errstate(invalid="ignore"):
+        return np.frombuffer(content, dtype="<f4").astype(np.float32)
 
 
 def _to_unit(content: bytes, width: int) -> Samples:

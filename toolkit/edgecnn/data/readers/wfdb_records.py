@@ -3,6 +3,7 @@
 Beat annotations become segments of one sample with the annotation's symbol; samples are read when they are asked for.
 """
 
+import math
 import re
 import struct
 import warnings
@@ -15,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgecnn.data.labels import listed
+from edgecnn.data.readers.missing import bridge_missing, longest_run
 from edgecnn.data.readers.selection import select_channels
 from edgecnn.data.readers.sources import bare_stem, list_files, need, relative_name
 from edgecnn.data.recording import Channel, Dataset, Recording, Samples, Segment
@@ -45,6 +47,16 @@ _DAMAGE: Final = (
 )
 """What the wfdb package raises on damaged files."""
 
+_SAMPLE_BYTES: Final = {
+    **dict.fromkeys(("8", "80"), 1.0),
+    **dict.fromkeys(("16", "61", "160"), 2.0),
+    **dict.fromkeys(("310", "311"), 4 / 3),
+    "24": 3.0,
+    "32": 4.0,
+    "212": 1.5,
+}
+"""Bytes of a sample by signal format; the others are compressed."""
+
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_\-~. ]{1,200}")
 
 
@@ -72,7 +84,7 @@ def read(settings: DataSettings) -> Dataset:
     if unmarked:
         notes.append(f"records without beat annotations: {listed(unmarked)}")
     recordings, note = _join_same_subject(recordings)
-    notes += ["each record is its own group", *note]
+    notes += [*_left_out(headers, names, settings), "each record is its own group", *note]
     return Dataset(root.resolve().name, FORMAT, tuple(recordings), tuple(files), tuple(notes))
 
 
@@ -105,11 +117,27 @@ def _header(path: Path) -> Any:
     if not signals or any(fact is None for fact in facts) or not header.sig_len > 0 or not 0 < header.fs <= 1e7:
         raise DataError(f"{path}: not a single-segment header with signals, a length and a rate")
     for name in signals:
-        if not _SAFE_NAME.fullmatch(name) or not path.with_name(name).is_file():
+        if not _SAFE_NAME.fullmatch(name) or not (path.parent / name).is_file():
             raise DataError(f"{path}: its signal file '{name[:60]}' is not in the same folder")
     if len(header.sig_name) != len(signals) or len(header.units) != len(signals):
         raise DataError(f"{path}: {len(signals)} signals, {len(header.sig_name)} names")
+    _check_sizes(path, header)
     return header
+
+
+def _check_sizes(path: Path, header: Any) -> None:
+    """Compare the signal files with the length that the header states, as far as their formats have a fixed size."""
+    needed: dict[str, float] = {}
+    for number, name in enumerate(header.file_name):
+        width = _SAMPLE_BYTES.get(str(header.fmt[number]), 0.0)
+        needed[name] = needed.get(name, 0.0) + header.sig_len * width * (header.samps_per_frame[number] or 1)
+    for name, least in needed.items():
+        found = (path.parent / name).stat().st_size
+        # The packed formats may leave out what is unused of their last group of bytes.
+        if found < least - 4:
+            raise DataError(
+                f"{path}: {header.sig_len} samples need {math.ceil(least)} bytes of {name}, which has {found}: cut off?"
+            )
 
 
 def _signals(headers: dict[Path, Any], settings: DataSettings, root: Path) -> tuple[str, ...]:
@@ -122,6 +150,13 @@ def _signals(headers: dict[Path, Any], settings: DataSettings, root: Path) -> tu
         every = sorted({name for header in headers.values() for name in header.sig_name})
         raise DataError(f"{root}: no signal is in all records (signals: {listed(every)}); name one in data.channels")
     return shared
+
+
+def _left_out(headers: dict[Path, Any], names: tuple[str, ...], settings: DataSettings) -> list[str]:
+    others = sorted({name for header in headers.values() for name in header.sig_name} - set(names))
+    if settings.channels is not None or not others:
+        return []
+    return [f"only the signals that all records have are used, not {listed(others)}"]
 
 
 def _recording(path: Path, header: Any, names: tuple[str, ...], settings: DataSettings) -> tuple[Recording, list[Path]]:
@@ -138,7 +173,7 @@ def _recording(path: Path, header: Any, names: tuple[str, ...], settings: DataSe
         length=int(header.sig_len),
         segments=segments,
         group=bare_stem(path),
-        read=_reader(path, name, columns),
+        read=_reader(path, name, columns, int(header.sig_len), float(header.fs), settings),
     )
     files = [path, *dict.fromkeys(path.with_name(header.file_name[column]) for column in columns)]
     return recording, files + ([annotations] if segments else [])
@@ -162,12 +197,37 @@ def _beats(path: Path, header: Any, annotator: str) -> tuple[Segment, ...]:
     return tuple(Segment(sample, sample + 1, symbol) for sample, symbol in beats)
 
 
-def _reader(path: Path, name: str, columns: list[int]) -> Callable[[int, int], Samples]:
-    wfdb = _wfdb()
+def _reader(
+    path: Path, name: str, columns: list[int], length: int, rate_hz: float, settings: DataSettings
+) -> Callable[[int, int], Samples]:
+    read_stored = _stored_reader(path, columns)
+    around = longest_run(settings, rate_hz) + 1
 
     def read_samples(start: int, stop: int) -> Samples:
         if stop <= start:
             return np.zeros((0, len(columns)), dtype=np.float32)
+        samples = read_stored(start, stop)
+        if np.isfinite(samples).all():
+            return samples
+        # Every gap that may be bridged ends within `around` samples, so that any part reads as the whole does.
+        first = max(0, start - around)
+        wide = read_stored(first, min(length, stop + around)).astype(np.float64)
+        bridged = bridge_missing(
+            wide,
+            settings,
+            rate_hz,
+            lambda row, channel: f"{path}: record {name}, sample {first + row}, signal {channel}",
+        )
+        return np.ascontiguousarray(bridged[start - first : stop - first], dtype=np.float32)
+
+    return read_samples
+
+
+def _stored_reader(path: Path, columns: list[int]) -> Callable[[int, int], Samples]:
+    """Return the function that reads samples in physical units, NaN where the file says there is no valid value."""
+    wfdb = _wfdb()
+
+    def read_samples(start: int, stop: int) -> Samples:
         try:
             with _quiet():
                 stem = str(path.with_suffix(""))
@@ -177,9 +237,6 @@ def _reader(path: Path, name: str, columns: list[int]) -> Callable[[int, int], S
             raise DataError(f"{path}: samples {start} to {stop} cannot be read ({_short(error)})") from error
         if samples.shape != (stop - start, len(columns)):
             raise DataError(f"{path}: samples {start} to {stop}: the signal file is shorter than its header says")
-        missing = np.argwhere(~np.isfinite(samples))
-        if len(missing):
-            raise DataError(f"{path}: record {name}, sample {start + missing[0][0]}: no valid value")
         return samples
 
     return read_samples

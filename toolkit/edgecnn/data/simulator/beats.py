@@ -47,9 +47,9 @@ NORMAL: Final = _table([-1 / 3, -1 / 12, 0.0, 1 / 12, 1 / 2], [1.2, -5.0, 30.0, 
 """Table I of the paper (angles in units of pi): P, Q, R, S, T."""
 
 BUNDLE_BRANCH: Final = Shape(
-    np.array([-1 / 3, -0.045, 0.015, 0.08, 0.5]) * np.pi,
-    np.array([0.25, 0.65, 0.55, 0.75, -0.35]),
-    np.array([0.25, 0.1, 0.08, 0.13, 0.4]),
+    np.array([-1 / 3, -0.03, 0.015, 0.07, 0.5]) * np.pi,
+    np.array([0.25, 0.6, 0.6, 0.65, -0.25]),
+    np.array([0.25, 0.09, 0.08, 0.11, 0.4]),
 )
 """A conduction block's normal beat: P wave, a notched QRS twice as wide, discordant T. Chosen by eye."""
 
