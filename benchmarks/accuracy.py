@@ -144,7 +144,7 @@ def page(results: dict[str, list[dict]], seeds: int) -> str:
             "  12 13 18 20 24.",
             "- ECG5000: Dau et al. 2018, Goldberger et al. 2000; official training part of 500. Two classes have 10 and 2",
             "  training rows, so the balanced accuracy hangs on a handful of windows.",
-            "- MIT-BIH: Moody & Mark 2001, Goldberger et al. 2000; lead MLII at 360 Hz, windows of 1000 without overlap, positive",
+            "- MIT-BIH: Moody & Mark 2001, Goldberger et al. 2000; lead MLII at 360 Hz, windows of 1000, positive",
             f"  when a V, F or E beat lies inside; test records {' '.join(MITDB_TEST)}, the other 7 train.",
             "",
         ]

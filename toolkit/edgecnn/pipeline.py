@@ -4,6 +4,7 @@ Each step's output stays in `BUILD/.NAME.steps/STEP`; a step whose inputs did no
 """
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -142,6 +143,9 @@ def train_model(job: Job) -> Trained:
         "libraries": library_versions(*NUMERIC_LIBRARIES),
     }
     folder = job.step("train")
+    if job.force:
+        for state in ("training_state", "refit_state"):
+            shutil.rmtree(job.step(state), ignore_errors=True)
     run_step(folder, inputs, lambda partial: _train(job, data.prepared, partial), force=job.force)
     card = TrainingCard.model_validate_json((folder / _TRAINING).read_bytes())
     return Trained(digest(inputs), data, folder / _KERAS, card)

@@ -4,6 +4,7 @@ A chart is drawn twice, for wide and for narrow screens (`responsive`), so that 
 it on both; the style sheet shows one of the two.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -188,7 +189,7 @@ def _time_scale(rows: Sequence[Strip], start: float, stop: float) -> Scale:
 
 def _usable_edges(row: Strip) -> tuple[float, ...]:
     edges = row.edges
-    is_rising = all(after > before for before, after in zip(edges, edges[1:], strict=False))
+    is_rising = all(after > before for before, after in itertools.pairwise(edges))
     return edges if len(edges) == len(row.counts) + 1 and is_rising and max(row.counts, default=0) > 0 else ()
 
 

@@ -46,28 +46,20 @@ class Comparison:
     warnings: tuple[str, ...]
 
 
+UP, DOWN = True, False
+
 MEASURES: Final = (
-    Measure("int8 accuracy", True, lambda _, f: f.accuracy.value if f.accuracy else None, percent),
-    Measure("float accuracy", True, lambda _, f: f.float_accuracy.value if f.float_accuracy else None, percent),
-    Measure("accuracy lost to int8", False, lambda _, f: f.drop, lambda value: f"{points(value)} points"),
+    Measure("int8 accuracy", UP, lambda _, f: f.accuracy.value if f.accuracy else None, percent),
+    Measure("float accuracy", UP, lambda _, f: f.float_accuracy.value if f.float_accuracy else None, percent),
+    Measure("accuracy lost to int8", DOWN, lambda _, f: f.drop, lambda value: f"{points(value)} points"),
+    Measure("int8 balanced accuracy", UP, lambda _, f: _balanced(f), percent),
+    Measure("float and int8 agree", UP, lambda _, f: f.parity.agreement.value if f.parity else None, percent),
+    Measure("model", DOWN, lambda r, _: r.footprint.model_bytes, lambda value: byte_count(int(value))),
+    Measure("tensor arena", DOWN, lambda r, _: r.footprint.arena_bytes, lambda value: byte_count(int(value))),
+    Measure("multiply-accumulates", DOWN, lambda r, _: total_macs(r), lambda value: count(int(value))),
+    Measure("boards that hold it", UP, lambda r, _: sum(b.fits for b in r.footprint.boards), lambda v: count(int(v))),
     Measure(
-        "int8 balanced accuracy",
-        True,
-        lambda _, f: f.int8.score.balanced_accuracy if f.int8 and f.int8.score else None,
-        percent,
-    ),
-    Measure("float and int8 agree", True, lambda _, f: f.parity.agreement.value if f.parity else None, percent),
-    Measure("model", False, lambda r, _: r.footprint.model_bytes, lambda value: byte_count(int(value))),
-    Measure("tensor arena", False, lambda r, _: r.footprint.arena_bytes, lambda value: byte_count(int(value))),
-    Measure("multiply-accumulates", False, lambda r, _: total_macs(r), lambda value: count(int(value))),
-    Measure(
-        "boards that hold it",
-        True,
-        lambda r, _: sum(board.fits for board in r.footprint.boards),
-        lambda v: count(int(v)),
-    ),
-    Measure(
-        "one call on the host, median", False, lambda _, f: f.latency.median_us if f.latency else None, duration, 0.1
+        "one call on the host, median", DOWN, lambda _, f: f.latency.median_us if f.latency else None, duration, 0.1
     ),
 )
 
@@ -82,7 +74,9 @@ def compare(reports: Sequence[Report]) -> Comparison:
         raise SettingsError(f"{len(reports)} reports to compare; expected 2 to {MAX_REPORTS}")
     found = [facts(report) for report in reports]
     names = tuple(_names(reports))
-    rows, better, worse = [], [], []
+    rows: list[Row] = []
+    better: list[str] = []
+    worse: list[str] = []
     for measure in MEASURES:
         values = [measure.value(report, fact) for report, fact in zip(reports, found, strict=True)]
         cells = ["–" if value is None else measure.show(value) for value in values]
@@ -115,6 +109,10 @@ def compare_markdown(reports: Sequence[Report]) -> str:
 def compare_html(reports: Sequence[Report]) -> str:
     """Draw a comparison as one self-contained HTML page."""
     return render_page("compare.html.j2", {"result": compare(reports)})
+
+
+def _balanced(found: Facts) -> float | None:
+    return found.int8.score.balanced_accuracy if found.int8 and found.int8.score else None
 
 
 def _change(measure: Measure, first: float | None, value: float | None) -> int:

@@ -58,7 +58,7 @@ def render_markdown(report: Report) -> str:
         "",
         f"{escape(boards_sentence(report.footprint), 300)} {_short_boards(report)} {escape(arena_text(card), 500)}",
         "",
-        *(table(["gate", "limit", "found", ""], gates) + [""] if gates else []),
+        *([*table(["gate", "limit", "found", ""], gates), ""] if gates else []),
         *_environment(report),
     ]
     return "\n".join(lines) + "\n"
@@ -79,13 +79,14 @@ def _engine_row(engine: EngineResult) -> list[str]:
     name = escape(engine.title)
     if engine.status != "run":
         return [name, f"not run: {escape(engine.reason, 120)}", "", "", "", ""]
-    score = engine.score
-    accuracy = [percent(score.accuracy.value), interval_text(score.accuracy), percent(score.balanced_accuracy)]
+    accuracy, score = ["–"] * 3, engine.score
+    if score is not None:
+        accuracy = [percent(score.accuracy.value), interval_text(score.accuracy), percent(score.balanced_accuracy)]
     call = next((timed for timed in engine.latency if timed.what == "invoke"), None)
     time = "–"
     if call is not None:
         time = f"{duration(call.median_us)} ({duration(call.p5_us)}–{duration(call.p95_us)}, n = {count(call.n)})"
-    return [name, *(accuracy if score else ["–"] * 3), time, byte_count(engine.file_bytes)]
+    return [name, *accuracy, time, byte_count(engine.file_bytes)]
 
 
 def _parity_row(pair: Parity) -> list[str]:

@@ -1,6 +1,7 @@
 """Path patterns: what they match, against a backtracking regular expression as the oracle."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ _PIECES = st.lists(st.sampled_from(["a", "b", "_", "ab", "{x}", "{y}", "{label}"
 def test_it_matches_what_a_regular_expression_matches(pieces: list[str], name: str) -> None:
     fields = [piece[0] in "{*" for piece in pieces]
     twice = pieces.count("{label}") > 1
-    if not any(fields) or twice or any(first and second for first, second in zip(fields, fields[1:], strict=False)):
+    if not any(fields) or twice or any(first and second for first, second in pairwise(fields)):
         return
     found = compile_pattern("".join(pieces)).match(name)
     groups = {"{label}": "(?P<label>.+)", "*": "(.*)", "{x}": "(.+)", "{y}": "(.+)"}

@@ -59,7 +59,7 @@ def find_roles(names: Sequence[str], numeric: Sequence[bool], settings: DataSett
         for number, name in enumerate(names)
         if name in wanted or (number not in taken and numeric[number] and name)
     ]
-    twice = next((names[number] for number in free if list(names).count(names[number]) > 1), None)
+    twice = next((name for name in wanted or [names[number] for number in free] if list(names).count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{where}: several columns are called '{twice}'; name the columns to use in data.channels")
     found = [Channel(names[number]) for number in free]
