@@ -3,6 +3,7 @@
 Every form of the report (HTML, Markdown, comparison) states these from here, so that they cannot disagree.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -25,7 +26,7 @@ from edgecnn_firmware.card import Card, Interval
 
 Tone = Literal["good", "bad", "neutral"]
 
-_GATES: Final = {
+_GATES: Final[dict[str, tuple[str, str, Callable[[float], str]]]] = {
     "min_accuracy": ("int8 accuracy", "at least", percent),
     "min_balanced_accuracy": ("int8 balanced accuracy", "at least", percent),
     "max_accuracy_drop": ("accuracy lost from float to int8", "at most", lambda value: f"{points(value)} points"),

@@ -45,11 +45,17 @@ def render_html(report: Report) -> str:
 
 def render_page(template: str, context: dict[str, Any]) -> str:
     """Fill a template of this package; the style sheet is put into the page."""
-    css = _resource("report.css")
+    # The page loses its empty lines and trailing spaces below; the style's hash must be of what is left.
+    css = _packed(_resource("report.css"))
     digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
     page = _environment().get_template(template).render(css=Markup(css), css_hash=digest, **context)  # noqa: S704 - our own file
-    lines = (line.rstrip() for line in page.split("\n"))
-    return "\n".join(line for line in lines if line) + "\n"
+    return _packed(page) + "\n"
+
+
+def _packed(text: str) -> str:
+    """Leave out empty lines and trailing spaces."""
+    lines = (line.rstrip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 @lru_cache(maxsize=1)

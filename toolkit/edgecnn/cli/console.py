@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -14,6 +15,8 @@ from edgecnn_firmware.progress import Progress as ProgressCall
 from edgecnn_firmware.progress import silent
 
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+_PIPE_WIDTH = 200
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -69,9 +72,11 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]], numeric: set[int] | None = None) -> None:
-    """Print a table on stdout; columns numbered in `numeric` are right-aligned."""
-    console = Console(highlight=False, markup=False, soft_wrap=False)
-    table = Table(title=title or None, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
+    """Print a table on stdout; columns numbered in `numeric` are right-aligned. A pipe gets it as wide as it needs."""
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
         right = numeric is not None and index in numeric
         table.add_column(column, justify="right" if right else "left", overflow="fold")

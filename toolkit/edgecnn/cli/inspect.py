@@ -13,24 +13,17 @@ from edgecnn.cli.console import JSON, print_json, print_table
 @JSON
 def command(model: Path, as_json: bool) -> None:
     """Show the ops, shapes, parameters, MACs and bytes of a .tflite file."""
-    from edgecnn_firmware.tflite.inspect import summarize
+    from edgecnn_firmware.tflite.inspect import ModelSummary, op_rows, summarize
     from edgecnn_firmware.tflite.reader import read_model
 
-    summary = summarize(read_model(model.read_bytes(), str(model)))
+    summary: ModelSummary = summarize(read_model(model.read_bytes(), str(model)))
     if as_json:
         print_json(dataclasses.asdict(summary))
         return
-    rows = [
-        [
-            str(op.index),
-            op.op,
-            " x ".join(map(str, op.output_shape)),
-            f"{op.parameters:,}",
-            f"{op.weight_bytes:,}",
-            f"{op.macs:,}",
-            f"{op.activation_bytes:,}",
-        ]
-        for op in summary.ops
-    ]
     columns = ["#", "op", "output", "parameters", "weight bytes", "MACs", "activation bytes"]
-    print_table(model.name, columns, rows, numeric={0, 3, 4, 5, 6})
+    print_table(model.name, columns, [list(row) for row in op_rows(summary)], numeric={0, 3, 4, 5, 6})
+    click.echo(
+        f"{summary.file_bytes:,} bytes; {summary.parameters:,} parameters, {summary.weight_bytes:,} weight bytes; "
+        f"{summary.macs:,} MACs; largest layer {summary.peak_activation_bytes:,} bytes of activations"
+    )
+    click.echo("full int8" if summary.is_full_int8 else f"not full int8: {summary.int8_obstacle}")

@@ -1,6 +1,7 @@
 """Which columns of real files are channels, and what else they hold."""
 
 import gzip
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,26 @@ def test_missing_values_are_bridged_across_pieces_of_a_file(tmp_path: Path, monk
     write(path, f"t,ax\n{gap}")
     with pytest.raises(DataError, match=r"a\.csv: row 502, column 'ax': .* values in a row are missing, at most 49"):
         read(path, sample_rate_hz=None, missing="interpolate", max_gap_s=1.0)
+
+
+@pytest.mark.parametrize("text", ["# by hand\n1,2", "1,2", "ax,ay\n1,2", "\n\n1,2", "ax,ay\n\n1,2"])
+def test_one_row_without_a_line_end(tmp_path: Path, text: str) -> None:
+    assert samples(read(write(tmp_path / "a.csv", text))) == [[1, 2]]
+
+
+def test_a_damaged_row_under_dashes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "-,-,-\n\\-1,2,3\n4,5,6\n7,8,9\n\nover, and, out\n-,-,-\n1,1,1\n")
+    dataset = read(path)
+    assert [samples(dataset, number) for number in range(2)] == [[[4, 5, 6], [7, 8, 9]], [[1, 1, 1]]]
+    with pytest.raises(DataError, match=r"a\.txt: row 3: '\\4,5,6' is no row of numbers"):
+        read(write(path, "-,-,-\n1,2,3\n\\4,5,6\n7,8,9\n"))
+    with pytest.raises(DataError, match=r"a\.txt: row 5, column 'c1': 1e\+99 is infinite or too large"):
+        read(write(path, "-,-,-\n\n\n1,2,3\n4,1e99,6\n"))
+
+
+def test_magic_wand_counts(shared_data: Path) -> None:
+    dataset = read(shared_data / "magic_wand", sample_rate_hz=25)
+    counts = Counter(item.segments[0].label for item in dataset.recordings)
+    assert {label: counts[label] for label in ("ring", "slope", "wing")} == {"ring": 83, "slope": 89, "wing": 81}
+    lengths = [item.length for item in dataset.recordings if item.segments[0].label != "negative"]
+    assert (min(lengths), max(lengths)) == (44, 133)

@@ -37,6 +37,10 @@ def chunks(file: IO[bytes], path: Path, chunk_bytes: int = CHUNK_BYTES) -> Itera
     rest = b""
     while piece := file.read(chunk_bytes):
         whole = rest + piece
+        if len(piece) < chunk_bytes:
+            # The end of the file: its last line stays with the ones before, for a layout is found in the first piece.
+            rest = whole
+            break
         end = whole.rfind(b"\n") + 1
         if end == 0 and len(whole) > chunk_bytes:
             raise DataError(f"{path}: a line of more than {chunk_bytes} bytes; expected a text table")
@@ -77,9 +81,12 @@ def split_blocks(pieces: Iterator[bytes], layout: Layout, path: Path) -> Iterato
 
 
 def _marked_blocks(pieces: Iterator[bytes], columns: int, path: Path) -> Iterator[Block]:
-    """Cut at `-,-,-`; what a terminal wrote before, between and after the recordings is skipped."""
+    """Cut at `-,-,-`; what a terminal wrote before, between and after the recordings is skipped.
+
+    So is a first row that the terminal damaged; a damaged row further on is an error, for skipping it would shift time.
+    """
     lines: list[bytes] = []
-    first, is_open, row = 0, False, 0
+    first, is_open, row, last = 0, False, 0, 0
     for piece in pieces:
         for line in piece.split(b"\n"):
             row += 1
@@ -87,15 +94,20 @@ def _marked_blocks(pieces: Iterator[bytes], columns: int, path: Path) -> Iterato
             if b"," in text and MARKER.fullmatch(text):
                 if lines:
                     yield Block(b"\n".join(lines) + b"\n", first, starts=True)
-                lines, is_open, first = [], True, row + 1
+                lines, is_open = [], True
             elif text and is_open:
-                if _DATA_LIKE.fullmatch(text) and text.count(b",") == columns - 1:
+                fits = text.count(b",") == columns - 1
+                if _DATA_LIKE.fullmatch(text) and fits:
+                    first = first if lines else row
                     lines.append(text)
+                    last = row
+                elif fits and lines and last == row - 1:
+                    raise DataError(f"{path}: row {row}: '{text[:40].decode('utf-8', 'replace')}' is no row of numbers")
                 elif _DATA_LIKE.fullmatch(text) and b"," in text:
                     raise DataError(
                         f"{path}: row {row}: {text.count(b',') + 1} values; the line of dashes has {columns}"
                     )
-                else:
+                elif lines or not fits:
                     is_open = False
         row -= 1
     if lines:
