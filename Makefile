@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-demo
 	@echo "report: $(CURDIR)/build/ecg_demo/report.html"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

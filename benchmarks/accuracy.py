@@ -20,6 +20,7 @@ from pathlib import Path
 from edgecnn_bench.environment import measure_environment
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+FIGURES = DOCS / "accuracy.json"
 
 
 @dataclass(frozen=True)
@@ -158,18 +159,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=max(1, math.floor(os.cpu_count() or 1)))
     parser.add_argument("--work", type=Path, default=Path("build/accuracy"))
-    parser.add_argument("--sets", nargs="*", default=[entry.key for entry in SETS])
+    known = [entry.key for entry in SETS]
+    parser.add_argument("--sets", nargs="*", choices=known, default=known, help="run these; keep the others' figures")
     options = parser.parse_args()
     projects = {key: make_project(options.data, options.work, key) for key in options.sets}
     with ThreadPoolExecutor(options.jobs) as pool:
         futures = {key: [pool.submit(run, projects[key], seed) for seed in range(options.seeds)] for key in projects}
-        results = {}
+        results = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
         for key, pending in futures.items():
             results[key] = []
             for future in pending:
                 results[key].append(future.result())
                 print(key, json.dumps(results[key][-1])[:160], file=sys.stderr, flush=True)
-    (DOCS / "accuracy.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    FIGURES.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (DOCS / "accuracy.md").write_text(page(results, options.seeds), encoding="utf-8")
 
 

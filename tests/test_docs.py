@@ -22,7 +22,9 @@ def generator() -> ModuleType:
 
 def test_generated_pages_are_up_to_date() -> None:
     for name, text in generator().pages().items():
-        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"run: python docs/generate.py ({name})"
+        # White space differs between versions of click.
+        written = (ROOT / "docs" / name).read_text(encoding="utf-8").split()
+        assert written == text.split(), f"run: python docs/generate.py ({name})"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -35,6 +37,6 @@ def test_relative_links_and_pictures_exist(page: Path) -> None:
 def test_readme_commands_exist() -> None:
     from edgecnn.cli import COMMANDS
 
-    used = re.findall(r"^\$? ?edgecnn (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    used = re.findall(r"^\$ edgecnn (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert used
     assert set(used) <= set(COMMANDS)

@@ -103,6 +103,29 @@ def test_many_offsets_to_one_big_subgraph_are_refused_early() -> None:
     require_bounded(data)
 
 
+def test_many_offsets_to_empty_tables_are_refused_early() -> None:
+    data = of_one_table(1000, subgraph_of_one_tensor(5000, 0), 8)
+    with pytest.raises(ModelError, match="more than a network of its size holds"):
+        read_model(data, "x")
+    require_bounded(data)
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 4])
+def test_a_vector_that_is_cut_by_a_few_bytes_is_refused(missing: int) -> None:
+    data = of_one_table(1, subgraph_of_one_tensor(1, 5), 8)
+    assert read_model(data, "x").main.tensors[0].name == "nnnnn"
+    with pytest.raises(ModelError, match=r"the vector of 5 elements at byte .* runs past its end"):
+        read_model(data[:-missing], "x")
+
+
+@pytest.mark.parametrize("table_bytes", [4, 5, 7])
+def test_a_field_outside_its_table_is_refused(table_bytes: int) -> None:
+    body = bytearray(subgraph_of_one_tensor(1, 5))
+    struct.pack_into("<H", body, 2, table_bytes)
+    with pytest.raises(ModelError, match=r"field 0 of the table at byte .* lies outside the table"):
+        read_model(of_one_table(1, bytes(body), 8), "x")
+
+
 def test_many_offsets_to_one_long_name_are_refused_early() -> None:
     data = of_one_table(1, subgraph_of_one_tensor(60_000, 60_000), 8)
     with pytest.raises(ModelError, match="more than a network of its size holds"):

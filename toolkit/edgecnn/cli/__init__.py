@@ -89,5 +89,7 @@ def _exit_code(result: Any) -> int:
 
 
 def _fail(line: str, exit_code: int) -> int:
-    click.echo(f"edgecnn: {' '.join(line.split())}", err=True)
+    # Names out of untrusted files may hold line ends or a terminal's control codes.
+    shown = "".join(character if character.isprintable() else " " for character in line)
+    click.echo(f"edgecnn: {' '.join(shown.split())}", err=True)
     return exit_code
