@@ -116,7 +116,7 @@ def _rotations(proposal: Proposal) -> None:
     axes = tri_axial(proposal.dataset.channels)
     if axes:
         why = "The sensor may sit differently on the next person: random rotations of the tri-axial signals."
-        proposal.put("training.augment", "rotation_deg", 15.0, why)
+        proposal.put("training.augment", "rotation_deg", 20.0, why)
         proposal.put("training.augment", "rotation_axes", [list(triple) for triple in axes])
 
 
