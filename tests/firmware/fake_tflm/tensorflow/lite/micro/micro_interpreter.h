@@ -43,7 +43,8 @@ class MicroInterpreter {
     }
     TfLiteStatus AllocateTensors() { return fake_run().allocates; }
     TfLiteStatus Invoke() {
-        for (int i = 0; i < 4096; ++i) fake_run().output[i] = fake_run().input[i];
+        for (int i = 0; i < 4096; ++i)
+            fake_run().output[i] = fake_run().input[i];
         return fake_run().invokes;
     }
     TfLiteTensor *input(std::size_t) { return &input_; }
@@ -54,4 +55,4 @@ class MicroInterpreter {
     TfLiteTensor output_;
 };
 
-}  // namespace tflite
+} // namespace tflite

@@ -18,10 +18,11 @@ template <unsigned int tOpCount> class MicroMutableOpResolver : public MicroOpRe
 
   private:
     TfLiteStatus Add() {
-        if (added >= static_cast<int>(tOpCount)) return kTfLiteError;
+        if (added >= static_cast<int>(tOpCount))
+            return kTfLiteError;
         ++added;
         return kTfLiteOk;
     }
 };
 
-}  // namespace tflite
+} // namespace tflite

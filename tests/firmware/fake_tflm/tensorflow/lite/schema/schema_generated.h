@@ -15,4 +15,4 @@ inline const Model *GetModel(const void *data) {
     return &model;
 }
 
-}  // namespace tflite
+} // namespace tflite
