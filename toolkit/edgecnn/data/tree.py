@@ -89,7 +89,12 @@ def _places(names: Sequence[str], folders: Sequence[str]) -> dict[str, set[str]]
 
 
 def _recurs(labels: list[str], folders: list[str]) -> bool:
-    """Whether most labels are in several folders, as they are where folders are subjects."""
+    """Whether most labels are in several folders, as they are where folders are subjects.
+
+    Names that differ in their number alone (`0`, `1`; `rec1`, `rec2`) number the files and name no class.
+    """
     places = _places(labels, folders)
+    if len({label.rstrip("0123456789") for label in places}) < 2:
+        return False
     several = sum(len(where) > 1 for where in places.values())
     return len(places) >= 2 and several > len(places) / 2
