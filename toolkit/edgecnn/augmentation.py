@@ -32,12 +32,13 @@ class Augmenter:
     seed: int
 
     def physical(self, windows: Floats, epoch: int, batch: int) -> Floats:
-        """Rotate sensors; in physical units, where the axes of a sensor share one scale."""
-        settings = self.settings
-        if settings.rotation_deg == 0:
-            return windows
-        _require_axes(settings.rotation_axes, windows.shape[2])
-        return rotation(windows, self._rng(epoch, batch, _PHYSICAL), settings.rotation_deg, settings.rotation_axes)
+        """Rotate sensors and change their gain: in physical units, where axes share one scale and a gain acts on it all."""
+        settings, rng = self.settings, self._rng(epoch, batch, _PHYSICAL)
+        if settings.rotation_deg > 0:
+            _require_axes(settings.rotation_axes, windows.shape[2])
+            windows = rotation(windows, rng, settings.rotation_deg, settings.rotation_axes)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return scaling(windows, rng, settings.scaling)
 
     def normalized(self, windows: Floats, targets: Floats, epoch: int, batch: int) -> tuple[Floats, Floats]:
         """Apply all other changes to normalized windows; mixing makes the targets `(n, outputs)` soft."""
@@ -48,7 +49,6 @@ class Augmenter:
             windows = warp(windows, rng, settings.warp)
             windows = shift(windows, rng, settings.shift)
             windows = reshape_events(windows, rng, settings.filter)
-            windows = scaling(windows, rng, settings.scaling)
             windows = offset(windows, rng, settings.offset)
             windows = wander(windows, rng, settings.wander)
             windows = jitter(windows, rng, settings.jitter)
@@ -144,13 +144,14 @@ def stretch(windows: Floats, rng: np.random.Generator, strength: float) -> Float
 
 
 def shift(windows: Floats, rng: np.random.Generator, share: float) -> Floats:
-    """Move each window in time by up to `share` of its length, whole samples; the end sample fills the gap."""
+    """Move each window in time by up to `share` of its length, whole samples; it is reflected at its ends."""
     if share == 0:
         return windows
     count, length, _ = windows.shape
     most = int(share * length)
     offsets = rng.integers(-most, most, (count, 1), endpoint=True)
-    positions = np.clip(np.arange(length) + offsets, 0, length - 1)
+    positions = np.abs(np.arange(length) + offsets)
+    positions = (length - 1) - np.abs((length - 1) - positions)
     moved: Floats = windows[np.arange(count)[:, None], positions]
     return moved
 
