@@ -130,7 +130,13 @@ def test_missed_gates_have_their_own_exit_code_and_are_named(tmp_path: Path) -> 
 
 
 def test_interrupted_training_resumes_to_the_same_bundle(built: Path, tmp_path: Path) -> None:
-    command = [*EDGECNN, "export", "--demo", "--model", "tiny", "--epochs", "2", "--build-dir", str(tmp_path)]
+    arguments = ["export", "--demo", "--model", "tiny", "--epochs", "2", "--build-dir", str(tmp_path)]
+    # A shell without job control lets its background jobs ignore the signal, and their children inherit that.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from edgecnn.cli import main; main({arguments!r})"
+    )
+    command = [sys.executable, "-c", script]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     state = tmp_path / ".ecg_demo.steps" / "training_state"
     deadline = time.monotonic() + 120

@@ -286,7 +286,7 @@ def test_labels_that_the_card_does_not_have_are_refused(har_bundle: Path, tmp_pa
         arrays["labels"][3] = 6
         np.savez(copy / "vectors.npz", **arrays)
 
-    with pytest.raises(BundleError, match=r"vectors\.npz: labels -1 to 6; expected -1 \(unknown\) to 5, by the card"):
+    with pytest.raises(BundleError, match=r"vectors\.npz: labels holds 6; expected 0 to 5, or -1 for unknown"):
         measure(edited(har_bundle, tmp_path, change))
 
 

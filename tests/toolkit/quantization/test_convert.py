@@ -119,7 +119,7 @@ def test_convolutions_have_a_scale_per_channel_and_dense_layers_one():
     scales = {tuple(tensor["shape"]): len(tensor["quantization_parameters"]["scales"]) for tensor in tensors}
     assert scales[24, 1, 7, 3] == 24
     assert scales[64, 1, 3, 48] == 64
-    assert scales[12, 64] == 1
+    assert scales[12, 128] == 1
     assert scales[5, 12] == 1
 
 

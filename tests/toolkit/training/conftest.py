@@ -12,7 +12,7 @@ from edgecnn.zoo import build_model
 from edgecnn_firmware.card import NormalizationCard
 
 NORMALIZATION = NormalizationCard(method="standard", offset=(1.0, -2.0), gain=(0.5, 0.25))
-NO_AUGMENTATION = AugmentSettings(jitter=0, scaling=0, shift=0, warp=0)
+NO_AUGMENTATION = AugmentSettings(jitter=0, scaling=0, offset=0, wander=0, stretch=0, shift=0)
 
 
 @dataclass(frozen=True)

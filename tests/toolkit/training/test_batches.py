@@ -19,7 +19,7 @@ from edgecnn.training.batches import (
 from edgecnn_firmware.card import NormalizationCard
 
 NORMALIZATION = NormalizationCard(method="constants", offset=(10.0,), gain=(2.0,))
-OFF = AugmentSettings(jitter=0, scaling=0, shift=0, warp=0)
+OFF = AugmentSettings(jitter=0, scaling=0, offset=0, wander=0, stretch=0, shift=0)
 
 
 def numbered(count, classes=3):

@@ -84,7 +84,7 @@ def _layout(lines: list[str], path: Path) -> Layout:
     if columns > MAX_COLUMNS:
         raise DataError(f"{path}: {columns} columns; at most {MAX_COLUMNS}")
     body = [row for row in rows[1:] if len(row) == columns]
-    decimal = "," if delimiter == ";" and _has_decimal_comma(body or rows) else "."
+    decimal = "," if delimiter == ";" and _has_decimal_comma(rows) else "."
     draft = Layout(delimiter, decimal, None, columns, ())
     numeric = tuple(_is_numeric([row[column] for row in body], draft) for column in range(columns))
     first = [draft.is_number(cell) for cell in rows[0]]
