@@ -10,9 +10,10 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
+
+from edgecnn_bench.environment import installed
 
 DATA_LIBRARIES: Final = ("numpy", "scikit-learn", "scipy", "pandas", "pyarrow", "wfdb")
 """Packages whose version may change windows and their split."""
@@ -30,13 +31,7 @@ def digest(inputs: Mapping[str, Any]) -> str:
 
 def library_versions(*packages: str) -> dict[str, str]:
     """Versions of the installed ones of `packages`, in the order given."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return installed(packages)
 
 
 def run_step(folder: Path, inputs: Mapping[str, Any], work: Callable[[Path], object], *, force: bool) -> bool:
