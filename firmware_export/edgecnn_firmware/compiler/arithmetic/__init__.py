@@ -1,0 +1,1 @@
+"""Exact integer arithmetic of TFLite's reference kernels, one op family a file, in numpy."""

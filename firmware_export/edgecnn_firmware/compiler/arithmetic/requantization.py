@@ -1,0 +1,239 @@
+"""From int32 accumulators to int8: what the reference computes, and cheaper integer forms proved equal to it.
+
+Requantization never falls as the accumulator grows, so it is known by its steps: the smallest accumulator that gives
+each output. A cheaper form with the same steps over every reachable accumulator is the same function. That is the proof
+that `solve_line` rests on; where it fails, the emitted code computes what the reference computes, step by step.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64, multiply_by_multiplier, quantize_multiplier
+from edgecnn_firmware.errors import ModelError
+
+_CANDIDATES: Final = (0, 1, -1, 2, -2, 3, -3, 5, -5, 8, -8, 13, -13, 21, -21, 34, -34, 55, -55)
+"""Distances from the nearest multiplier that are tried."""
+_FAR: Final = 1 << 61
+"""A bound that no constraint sets."""
+
+
+class Rounding(Enum):
+    """How a runtime rounds `accumulator * scale`."""
+
+    TWICE = "twice"
+    """`MultiplyByQuantizedMultiplier`: a rounded doubling high product, then a rounded shift."""
+    REAL = "real"
+    """The product in float64, to the nearest even: LiteRT's reference FULLY_CONNECTED."""
+
+
+@dataclass(frozen=True, eq=False)
+class Requantization:
+    """`clamp(round(accumulator * scale) + zero_point, clamp_min, clamp_max)`, one scale a channel."""
+
+    rounding: Rounding
+    scales: npt.NDArray[np.float64]
+    """`(channels,)` input scale * weight scale / output scale."""
+    zero_point: int
+    clamp_min: int
+    clamp_max: int
+
+    def apply(self, accumulators: Int64) -> npt.NDArray[np.int8]:
+        """Requantize `(..., channels)`."""
+        if self.rounding is Rounding.REAL:
+            scaled = np.rint(accumulators.astype(np.float64) * self.scales).astype(np.int64)
+        else:
+            multipliers, shifts = self.multipliers()
+            scaled = multiply_by_multiplier(accumulators, multipliers, shifts)
+        clamped: npt.NDArray[np.int8] = np.clip(scaled + self.zero_point, self.clamp_min, self.clamp_max).astype(np.int8)
+        return clamped
+
+    def multipliers(self) -> tuple[Int64, Int64]:
+        """Multiplier and shift (positive: left) of every channel."""
+        pairs = np.array([quantize_multiplier(float(scale)) for scale in self.scales], np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def require_range(self, lowest: Int64, highest: Int64) -> None:
+        """Refuse accumulators that the reference itself would overflow on.
+
+        Raises:
+            ModelError: some accumulator, or one shifted left by its multiplier, does not fit int32.
+        """
+        _, shifts = self.multipliers()
+        largest = np.maximum(np.abs(lowest), np.abs(highest)) << np.maximum(shifts, 0)
+        if (largest >= 1 << 31).any():
+            channel = int(np.argmax(largest >= 1 << 31))
+            raise ModelError(
+                f"output channel {channel} can reach an accumulator of {int(largest[channel]):,}, beyond int32, "
+                "where the result is undefined; expected scales and a bias that keep it below 2^31"
+            )
+
+    def steps(self, lowest: Int64, highest: Int64) -> Int64:
+        """Smallest accumulators that reach each output, by bisection.
+
+        Args:
+            lowest: `(channels,)` smallest reachable accumulators.
+            highest: `(channels,)` largest reachable ones.
+
+        Returns:
+            `(channels, clamp_max - clamp_min)`: entry `[c, i]` is the smallest accumulator of channel `c` that gives at
+            least `clamp_min + 1 + i`; `highest + 1` where none does.
+        """
+        outputs = np.arange(self.clamp_min + 1, self.clamp_max + 1)
+        low = np.repeat(lowest[:, None], len(outputs), axis=1).astype(np.int64)
+        high = np.repeat(highest[:, None] + 1, len(outputs), axis=1).astype(np.int64)
+        while (low < high).any():
+            middle = (low + high) >> 1
+            reached = self.apply(np.minimum(middle, highest[:, None]).T).T >= outputs
+            high = np.where(reached & (low < high), middle, high)
+            low = np.where(~reached & (low < high), middle + 1, low)
+        return low
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """`clamp((((raw << pre_shift) * multiplier >> 32) + addend) >> shift)`: `raw` is the accumulator without its bias."""
+
+    pre_shift: int
+    multipliers: npt.NDArray[np.int32]
+    addends: npt.NDArray[np.int32]
+    """Bias, zero point and rounding of each channel."""
+    shift: int
+    clamp_min: int
+    clamp_max: int
+
+    def apply(self, raw: Int64) -> npt.NDArray[np.int8]:
+        """Requantize `(..., channels)` raw accumulators."""
+        high = ((raw << self.pre_shift) * self.multipliers.astype(np.int64)) >> 32
+        values = (high + self.addends) >> self.shift
+        clamped: npt.NDArray[np.int8] = np.clip(values, self.clamp_min, self.clamp_max).astype(np.int8)
+        return clamped
+
+
+def solve_line(
+    requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64, *, most_pre_shift: int = 8
+) -> Line | None:
+    """Find the cheap form that equals a requantization on every reachable accumulator.
+
+    Args:
+        requantization: what to equal.
+        bias: `(channels,)` what the accumulator holds besides the products.
+        lowest: `(channels,)` smallest reachable sums of products, bias not counted.
+        highest: `(channels,)` largest ones.
+        most_pre_shift: the largest left shift of the raw accumulator that the target's kernel makes.
+
+    Returns:
+        The form, or None where none of those tried is equal.
+    """
+    reach = int(max(np.abs(lowest).max(initial=1), np.abs(highest).max(initial=1), 1))
+    pre_shift = min(most_pre_shift, 31 - reach.bit_length())
+    if pre_shift < 0:
+        return None
+    steps = requantization.steps(lowest + bias, highest + bias) - bias[:, None]
+    top = float(requantization.scales.max(initial=0))
+    if not 0 < top < 2.0**20:
+        return None
+    # The largest multiplier just fits int32: top * 2^(32 + shift - pre_shift) < 2^31.
+    shift = min(pre_shift - 2 - int(np.floor(np.log2(top))), 30)
+    if shift < 0:
+        return None
+    outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64) << shift
+    ideal = np.rint(requantization.scales * 2.0 ** (32 + shift - pre_shift)).astype(np.int64)
+    found_multipliers, found_addends = np.zeros_like(ideal), np.zeros_like(ideal)
+    open_channels = np.ones(len(ideal), bool)
+    for distance in _CANDIDATES:
+        multipliers = np.clip(ideal + distance, 0, (1 << 31) - 1)
+        at_step = ((steps << pre_shift) * multipliers[:, None]) >> 32
+        before = (((steps - 1) << pre_shift) * multipliers[:, None]) >> 32
+        # A step that no accumulator reaches binds from below only, one that all reach from above only.
+        unreached, always = steps > highest[:, None], steps <= lowest[:, None]
+        least = np.where(unreached, -(_FAR), outputs - at_step).max(axis=1, initial=-(_FAR))
+        most = np.where(always, _FAR, outputs - 1 - before).min(axis=1, initial=_FAR)
+        # Shifting the addend's sum must not overflow int32 either.
+        fits = (least <= most) & (np.abs(most) < _FAR) & (np.abs(least) < _FAR)
+        addends = np.where(fits, (least + most) >> 1, np.where(np.abs(least) < _FAR, least, most))
+        extremes = np.abs(np.stack([(lowest << pre_shift) * multipliers >> 32, (highest << pre_shift) * multipliers >> 32]))
+        good = (least <= most) & (extremes.max(axis=0) + np.abs(addends) < (1 << 31) - 1) & open_channels
+        found_multipliers[good], found_addends[good] = multipliers[good], addends[good]
+        open_channels &= ~good
+        if not open_channels.any():
+            break
+    if open_channels.any():
+        return None
+    line = Line(
+        pre_shift,
+        found_multipliers.astype(np.int32),
+        found_addends.astype(np.int32),
+        shift,
+        requantization.clamp_min,
+        requantization.clamp_max,
+    )
+    return line if _same_steps(line, steps, lowest, highest) else None
+
+
+@dataclass(frozen=True, eq=False)
+class WideLine:
+    """`clamp((raw * multiplier + addend) >> shift)` in 64 bits."""
+
+    multipliers: npt.NDArray[np.int32]
+    addends: Int64
+    """Bias, zero point and rounding of each channel."""
+    shift: int
+    clamp_min: int
+    clamp_max: int
+
+    def apply(self, raw: Int64) -> npt.NDArray[np.int8]:
+        """Requantize `(..., channels)` raw accumulators."""
+        values = (raw * self.multipliers.astype(np.int64) + self.addends) >> self.shift
+        clamped: npt.NDArray[np.int8] = np.clip(values, self.clamp_min, self.clamp_max).astype(np.int8)
+        return clamped
+
+
+def solve_wide_line(
+    requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64
+) -> WideLine | None:
+    """Find the 64-bit form that equals a requantization on every reachable accumulator; arguments as `solve_line`.
+
+    Returns:
+        The form, or None where none of those tried is equal.
+    """
+    steps = requantization.steps(lowest + bias, highest + bias) - bias[:, None]
+    top = float(requantization.scales.max(initial=0))
+    if not 0 < top < 2.0**20:
+        return None
+    shift = min(30 - int(np.floor(np.log2(top))), 52)
+    outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64) << shift
+    ideal = np.rint(requantization.scales * 2.0**shift).astype(np.int64)
+    multipliers, addends = np.zeros_like(ideal), np.zeros_like(ideal)
+    open_channels = np.ones(len(ideal), bool)
+    unreached, always = steps > highest[:, None], steps <= lowest[:, None]
+    for distance in _CANDIDATES:
+        candidate = np.clip(ideal + distance, 0, (1 << 31) - 1)
+        at_step, before = steps * candidate[:, None], (steps - 1) * candidate[:, None]
+        least = np.where(unreached, -_FAR, outputs - at_step).max(axis=1, initial=-_FAR)
+        most = np.where(always, _FAR, outputs - 1 - before).min(axis=1, initial=_FAR)
+        addend = np.where(most == _FAR, least, np.where(least == -_FAR, most, least + ((most - least) >> 1)))
+        # Nothing but the clamp's lower end is reached where both are open.
+        addend = np.where((most == _FAR) & (least == -_FAR), np.int64(requantization.clamp_min) << shift, addend)
+        good = (least <= most) & open_channels
+        multipliers[good], addends[good] = candidate[good], addend[good]
+        open_channels &= ~good
+    if open_channels.any() or (np.abs(addends) >= 1 << 61).any():
+        return None
+    line = WideLine(
+        multipliers.astype(np.int32), addends, shift, requantization.clamp_min, requantization.clamp_max
+    )
+    return line if _same_steps(line, steps, lowest, highest) else None
+
+
+def _same_steps(line: Line | WideLine, steps: Int64, lowest: Int64, highest: Int64) -> bool:
+    """Check a form at and just before every step, and at both ends: a second, direct look at what was solved for."""
+    outputs = np.arange(line.clamp_min + 1, line.clamp_max + 1)
+    inside = np.clip(steps, lowest[:, None], highest[:, None])
+    at = line.apply(inside.T).T >= outputs
+    before = line.apply(np.maximum(steps - 1, lowest[:, None]).T).T >= outputs
+    reached, always = steps <= highest[:, None], steps <= lowest[:, None]
+    return bool((at == reached).all() and (before == always).all())

@@ -1,0 +1,74 @@
+"""`.tflite` bytes -> C files."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from edgecnn_firmware.compiler.emit import families
+from edgecnn_firmware.compiler.emit.context import scratch_bytes
+from edgecnn_firmware.compiler.emit.program import Program, write_program
+from edgecnn_firmware.compiler.lowering.lower import lower_model
+from edgecnn_firmware.compiler.ops.movement import Move, Part
+from edgecnn_firmware.compiler.ops.value import Graph, Op
+from edgecnn_firmware.compiler.passes import run_passes
+from edgecnn_firmware.compiler.plan.arena import Arena, blocks_of, plan_arena
+from edgecnn_firmware.compiler.plan.overlap import least_distance
+from edgecnn_firmware.errors import ModelError
+from edgecnn_firmware.tflite.reader import read_model
+
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+
+def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert") -> Program:
+    """Compile an int8 network.
+
+    Args:
+        data: the `.tflite` file's bytes.
+        name: the file's name, for errors.
+        prefix: C prefix of every public name.
+        profile: whose rounding is repeated: `litert` (LiteRT's reference kernels) or `tflm` (TFLite Micro's).
+
+    Raises:
+        ModelError: the file is broken, or holds what is not compiled: by op number, name and reason.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ModelError(f"prefix {prefix[:70]!r}: expected a C name of up to 64 letters, digits and underscores")
+    graph = with_own_outputs(run_passes(lower_model(read_model(data, name), profile)))
+    arena, scratch = plan(graph)
+    return write_program(graph, arena, scratch, prefix)
+
+
+def plan(graph: Graph) -> tuple[Arena, dict[int, str]]:
+    """Plan the arena; the key of the scratch block of each op that has one."""
+    outside = frozenset(
+        value.storage for value in (*graph.inputs, *graph.outputs, *(state.value for state in graph.states))
+    )
+
+    def distance(op: Op, position: int) -> int | None:
+        return least_distance(op, position, scratch_bytes(op) > 0)
+
+    blocks, sharings = blocks_of(graph, scratch_bytes, distance, outside)
+    arena = plan_arena(blocks, sharings)
+    scratch = {id(op): f"scratch {step}" for step, op in enumerate(graph.ops) if f"scratch {step}" in arena.offsets}
+    return arena, scratch
+
+
+def with_own_outputs(graph: Graph) -> Graph:
+    """Copy outputs that no op writes for them alone: those that are an input, a variable, or another output."""
+    taken = {value.storage for value in graph.inputs} | {state.value.storage for state in graph.states}
+    written = {op.output.storage for op in graph.ops}
+    ops, outputs = list(graph.ops), []
+    fresh = 1 + max([*taken, *written], default=0)
+    for value in graph.outputs:
+        if value.storage in taken or value.storage not in written:
+            made = replace(value, storage=fresh)
+            part = Part(0, (value.elements,), 0, (1,), 0, (1,))
+            ops.append(Move(number=len(ops), label="COPY", inputs=(value,), output=made, parts=(part,)))
+            fresh += 1
+            value = made
+        taken.add(value.storage)
+        outputs.append(value)
+    return replace(graph, ops=tuple(ops), outputs=tuple(outputs))
+
+
+__all__ = ["compile_model", "families", "plan"]

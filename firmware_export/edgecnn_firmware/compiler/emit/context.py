@@ -1,0 +1,127 @@
+"""What the emission of one op sees: where its values lie, and where its constants and its call go."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn_firmware.compiler.ops.value import Op, Value
+
+_LINE: Final = 116
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A const array of the generated file."""
+
+    name: str
+    c_type: str
+    bytes: int
+    text: str
+    alignment: int = 1
+
+
+class Emitter:
+    """Collects the generated file while the ops are emitted in order."""
+
+    def __init__(self, prefix: str, expressions: Mapping[int, str], scratch: Mapping[int, str]) -> None:
+        self.prefix = prefix
+        self._expressions = expressions
+        self._scratch = scratch
+        self.includes: dict[str, None] = {}
+        self.constants: list[Constant] = []
+        self.body: list[str] = []
+        self.notes: list[str] = []
+        """What the reader should know: where a proof failed and a slower body is used."""
+        self.op: Op | None = None
+
+    def include(self, header: str) -> None:
+        """Use a runtime header, by file name."""
+        self.includes.setdefault(header)
+
+    def pointer(self, value: Value) -> str:
+        """C expression of a value's first element, of its own type's pointer."""
+        return self._expressions[value.storage]
+
+    def scratch(self, op: Op) -> str:
+        """C expression of an op's scratch memory (`int8_t *`), or a null pointer."""
+        return self._scratch.get(id(op), "0")
+
+    def constant(self, what: str, array: npt.NDArray[Any], *, alignment: int = 1) -> str:
+        """Add a const array of int8, uint8, int16 or int32; its C name.
+
+        Args:
+            what: what it holds, as the end of its name.
+            array: any shape; written flat.
+            alignment: bytes.
+        """
+        c_type = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "uint32": "uint32_t"}[
+            array.dtype.name
+        ]
+        number = self.op.number if self.op is not None else 0
+        name = f"op{number}_{what}"
+        taken = {constant.name for constant in self.constants}
+        suffix = next(text for text in ("", *(f"_{n}" for n in range(2, 10_000))) if name + text not in taken)
+        flat = array.reshape(-1)
+        text = c_numbers(flat.tolist(), "u" if c_type == "uint32_t" else "")
+        self.constants.append(Constant(name + suffix, c_type, flat.nbytes, text, max(alignment, flat.itemsize)))
+        return name + suffix
+
+    def line(self, text: str) -> None:
+        """Add a statement to the function's body."""
+        self.body.append(text)
+
+    def call(self, function: str, *arguments: Any) -> None:
+        """Add a call, wrapped at the line's width."""
+        self.body.append(wrapped(f"{function}(", ", ".join(map(str, arguments)), ");"))
+
+
+def c_numbers(values: Iterable[int], suffix: str = "") -> str:
+    """Numbers as the lines of an initializer."""
+    lines: list[str] = []
+    line = ""
+    for value in values:
+        # The least int32 has no literal of its own: 2147483648 does not fit int.
+        text = ("(-2147483647 - 1)" if value == -(1 << 31) else f"{value}") + suffix + ","
+        if line and len(line) + 1 + len(text) > _LINE:
+            lines.append(line)
+            line = text
+        else:
+            line = f"{line} {text}" if line else text
+    lines.append(line)
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def wrapped(opening: str, inner: str, closing: str) -> str:
+    """One statement, broken after commas."""
+    indent = " " * 4
+    lines, line = [], opening
+    for position, part in enumerate(inner.split(", ")):
+        text = part if position == 0 else f", {part}"
+        if len(line) + len(text) + len(indent) > _LINE and position:
+            lines.append(line + ",")
+            line = " " * 4 + part
+        else:
+            line += text
+    lines.append(line + closing)
+    return "\n".join(indent + line for line in lines)
+
+
+def struct_literal(fields: Mapping[str, Any]) -> str:
+    """A designated initializer."""
+    return "{" + ", ".join(f".{name} = {value}" for name, value in fields.items()) + "}"
+
+
+@singledispatch
+def emit(op: Op, emitter: Emitter) -> None:
+    """Add an op's constants and its call."""
+    raise NotImplementedError(type(op).__name__)
+
+
+@singledispatch
+def scratch_bytes(op: Op) -> int:  # noqa: ARG001
+    """Bytes of memory that an op's kernel needs while it runs, aligned to 4."""
+    return 0

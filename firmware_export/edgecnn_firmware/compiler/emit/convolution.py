@@ -1,0 +1,95 @@
+"""Conv1D, Depthwise1D and Dense -> calls of the plain C kernels."""
+
+from edgecnn_firmware.compiler.emit.context import Emitter, emit, scratch_bytes, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.requantization import requantization_struct
+from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
+from edgecnn_firmware.compiler.ops.value import Op, Value
+
+
+def is_direct(op: Conv1D | Depthwise1D) -> bool:
+    """Whether every patch is a slice of the input."""
+    window, rows = op.window, _conv_rows(op)
+    last = (rows - 1) * window.stride + window.span
+    return (window.dilation == 1 or window.kernel == 1) and window.pad_before == 0 and last <= op.inputs[0].length
+
+
+@emit.register
+def _conv1d(op: Conv1D, emitter: Emitter) -> None:
+    emitter.include("edgecnn_conv1d.h")
+    window = window_struct(op, emitter, op.window, op.inputs[0], pool=op.pool)
+    requantization = requantization_struct(op, emitter)
+    weights = emitter.constant("weights", op.weights)
+    emitter.call(
+        "edgecnn_conv1d",
+        window,
+        requantization,
+        emitter.pointer(op.inputs[0]),
+        weights,
+        emitter.pointer(op.output),
+        emitter.scratch(op),
+    )
+
+
+@emit.register
+def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
+    emitter.include("edgecnn_depthwise1d.h")
+    window = window_struct(op, emitter, op.window, op.inputs[0], pool=1)
+    requantization = requantization_struct(op, emitter)
+    weights = emitter.constant("weights", op.weights)
+    emitter.call(
+        "edgecnn_depthwise1d",
+        window,
+        op.multiplier,
+        requantization,
+        emitter.pointer(op.inputs[0]),
+        weights,
+        emitter.pointer(op.output),
+    )
+
+
+@emit.register
+def _dense(op: Dense, emitter: Emitter) -> None:
+    emitter.include("edgecnn_dense.h")
+    requantization = requantization_struct(op, emitter)
+    weights = emitter.constant("weights", op.weights)
+    emitter.call(
+        "edgecnn_dense",
+        op.output.elements // op.outputs_per_row,
+        op.weights.shape[1],
+        op.outputs_per_row,
+        requantization,
+        emitter.pointer(op.inputs[0]),
+        weights,
+        emitter.pointer(op.output),
+    )
+
+
+@scratch_bytes.register
+def _conv1d_scratch(op: Conv1D) -> int:
+    return 0 if is_direct(op) else 2 * op.window.kernel * op.inputs[0].channels
+
+
+def window_struct(op: Conv1D | Depthwise1D, emitter: Emitter, window: Window, value: Value, *, pool: int) -> str:
+    """Emit the const struct `edgecnn_window` of an op; a pointer to it."""
+    emitter.include("edgecnn_patch.h")
+    text = struct_literal(
+        {
+            "length": value.length,
+            "in": value.channels,
+            "out": op.outputs_per_row,
+            "rows": op.output.elements // op.outputs_per_row,
+            "kernel": window.kernel,
+            "stride": window.stride,
+            "dilation": window.dilation,
+            "pad_before": window.pad_before,
+            "pool": pool,
+            "zero_point": value.affine.zero_point,
+            "direct": int(is_direct(op)),
+        }
+    )
+    emitter.line(wrapped(f"static const edgecnn_window op{op.number}_window = ", text, ";"))
+    return f"&op{op.number}_window"
+
+
+def _conv_rows(op: Op) -> int:
+    return op.conv_rows if isinstance(op, Conv1D) else op.output.length

@@ -1,0 +1,238 @@
+"""The generated files: `NAME.h`, `NAME.c`, and the runtime headers that they use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from edgecnn_firmware.compiler.emit.context import Constant, Emitter, c_numbers, emit, wrapped
+from edgecnn_firmware.compiler.ops.value import ELEMENT_BYTES, Graph, Op, Value
+from edgecnn_firmware.compiler.plan.arena import Arena
+
+RUNTIME_VERSION: Final = 1
+_C_TYPES: Final = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "int64": "int64_t", "float32": "float"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """What compiling made."""
+
+    prefix: str
+    files: Mapping[str, str]
+    """Text of each file by its name."""
+    graph: Graph
+    arena: Arena
+    state_bytes: int
+    constant_bytes: int
+    notes: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """Name of the C file."""
+        return f"{self.prefix}.c"
+
+    @property
+    def header(self) -> str:
+        """Name of the header."""
+        return f"{self.prefix}.h"
+
+
+def parameter_names(graph: Graph) -> tuple[list[str], list[str]]:
+    """Names of the function's input and output parameters."""
+    inputs = ["input"] if len(graph.inputs) == 1 else [f"input{n}" for n in range(len(graph.inputs))]
+    outputs = ["output"] if len(graph.outputs) == 1 else [f"output{n}" for n in range(len(graph.outputs))]
+    return inputs, outputs
+
+
+def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str) -> Program:
+    """Write the C of a planned graph.
+
+    Args:
+        graph: the program; each output is written by an op, no output is an input or a variable.
+        arena: the plan.
+        scratch: key of the scratch block of each op that has one, by `id(op)`.
+        prefix: the C prefix of every public name.
+    """
+    expressions = _expressions(graph, arena)
+    emitter = Emitter(prefix, expressions, {key: f"arena->bytes + {arena.offsets[name]}" for key, name in scratch.items()})
+    for position, op in enumerate(graph.ops):
+        emitter.op = op
+        emitter.line(f"    /* {position}: {_describe(op)} */")
+        emitter.line(f"    EDGECNN_MARK({position});")
+        emit(op, emitter)
+    emitter.line(f"    EDGECNN_MARK({len(graph.ops)});")
+    names = {prefix + ".h": _header(graph, arena, prefix, emitter), prefix + ".c": _source(graph, prefix, emitter)}
+    for header in _with_dependencies(emitter.includes):
+        names[header] = runtime_text(header)
+    state_bytes = sum(state.value.bytes for state in graph.states)
+    constant_bytes = sum(constant.bytes for constant in emitter.constants) + state_bytes
+    return Program(prefix, names, graph, arena, state_bytes, constant_bytes, tuple(emitter.notes))
+
+
+def runtime_text(header: str) -> str:
+    """Text of a runtime header."""
+    return files("edgecnn_firmware.runtime").joinpath(header).read_text("utf-8")
+
+
+def _with_dependencies(headers: Mapping[str, None]) -> list[str]:
+    found: dict[str, None] = {}
+    waiting = ["edgecnn_base.h", *headers]
+    while waiting:
+        header = waiting.pop()
+        if header in found:
+            continue
+        found[header] = None
+        for line in runtime_text(header).splitlines():
+            if line.startswith('#include "'):
+                waiting.append(line.split('"')[1])
+    return sorted(found)
+
+
+def _expressions(graph: Graph, arena: Arena) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for op in graph.ops:
+        for value in (*op.inputs, op.output):
+            key = f"value {value.storage}"
+            if key in arena.offsets:
+                found[value.storage] = _typed(value, f"arena->bytes + {arena.offsets[key]}")
+    inputs, outputs = parameter_names(graph)
+    for state in graph.states:
+        found[state.value.storage] = f"state->op{state.value.storage}"
+    for name, value in zip(outputs, graph.outputs, strict=True):
+        found[value.storage] = name
+    for name, value in zip(inputs, graph.inputs, strict=True):
+        found[value.storage] = name
+    return found
+
+
+def _typed(value: Value, expression: str) -> str:
+    if value.type == "int8":
+        return expression
+    return f"(({_C_TYPES[value.type]} *)(void *)({expression}))"
+
+
+def _describe(op: Op) -> str:
+    def shape(value: Value) -> str:
+        return f"({value.length}, {value.channels})"
+
+    source = ", ".join(shape(value) for value in op.inputs)
+    return f"{op.label}: {source} -> {shape(op.output)}" + (f", {op.macs} MACs" if op.macs else "")
+
+
+def _prototype(graph: Graph, prefix: str) -> str:
+    inputs, outputs = parameter_names(graph)
+    parameters = [f"{prefix}_state *state"] if graph.states else []
+    parameters += [f"const {_C_TYPES[v.type]} *{name}" for name, v in zip(inputs, graph.inputs, strict=True)]
+    parameters += [f"{_C_TYPES[v.type]} *{name}" for name, v in zip(outputs, graph.outputs, strict=True)]
+    parameters.append(f"{prefix}_arena *arena")
+    return wrapped(f"void {prefix}_invoke(", ", ".join(parameters), ")").strip().replace("\n    ", "\n")
+
+
+def _tensor_macros(graph: Graph, prefix: str) -> str:
+    lines = []
+    names, outputs = parameter_names(graph)
+    for name, value in [*zip(names, graph.inputs, strict=True), *zip(outputs, graph.outputs, strict=True)]:
+        macro = f"{prefix.upper()}_{name.upper()}"
+        lines.append(f"#define {macro}_LENGTH {value.length}")
+        lines.append(f"#define {macro}_CHANNELS {value.channels}")
+        lines.append(f"#define {macro}_BYTES {value.bytes}")
+        if value.type in ("int8", "uint8"):
+            lines.append(f"#define {macro}_SCALE {float(value.affine.scale)!r}f")
+            lines.append(f"#define {macro}_ZERO_POINT {value.affine.zero_point}")
+    return "\n".join(lines)
+
+
+def _state_struct(graph: Graph, prefix: str) -> str:
+    if not graph.states:
+        return ""
+    fields = "\n".join(f"    int8_t op{state.value.storage}[{state.value.bytes}];" for state in graph.states)
+    return (
+        f"/* What the network remembers from one call to the next; {prefix}_init sets its first values. */\n"
+        f"typedef struct {{\n{fields}\n}} {prefix}_state;\n\nvoid {prefix}_init({prefix}_state *state);\n\n"
+    )
+
+
+def _header(graph: Graph, arena: Arena, prefix: str, emitter: Emitter) -> str:
+    guard = f"{prefix.upper()}_H"
+    constants = sum(constant.bytes for constant in emitter.constants)
+    notes = "".join(f" * {note}\n" for note in emitter.notes)
+    state = sum(state.value.bytes for state in graph.states)
+    return f"""\
+/* {prefix}: an int8 network as plain C, byte-equal to TensorFlow Lite's reference kernels.
+ *
+ * {graph.macs} multiply-accumulates a call; {constants} bytes of constants; an arena of {arena.bytes} bytes
+ * (no plan needs less than {arena.lower_bound}); {state} bytes of state. No heap, no globals that are not const.
+{notes} * Generated by edgecnn; do not edit. */
+#ifndef {guard}
+#define {guard}
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+{_tensor_macros(graph, prefix)}
+#define {prefix.upper()}_ARENA_BYTES {arena.bytes}
+#define {prefix.upper()}_MACS {graph.macs}
+
+/* Working memory of one call; nothing in it needs to be kept between calls. */
+typedef union {{
+    int32_t alignment;
+    int8_t bytes[{max(arena.bytes, 1)}];
+}} {prefix}_arena;
+
+{_state_struct(graph, prefix)}/* Run the network once. Inputs, outputs and the arena do not overlap. */
+{_prototype(graph, prefix)};
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
+def _source(graph: Graph, prefix: str, emitter: Emitter) -> str:
+    includes = "\n".join(f'#include "{header}"' for header in sorted({"edgecnn_base.h", *emitter.includes}))
+    constants = "\n\n".join(_constant(constant) for constant in emitter.constants)
+    init = ""
+    if graph.states:
+        arrays, copies = [], []
+        for state in graph.states:
+            name = f"op{state.value.storage}"
+            values = [byte - 256 if byte > 127 else byte for byte in state.initial]
+            if len(set(values)) == 1:
+                copies.append(f"    edgecnn_fill(state->{name}, {values[0]}, {len(values)});")
+            else:
+                arrays.append(f"static const int8_t {name}_first[{len(values)}] = {{\n{c_numbers(values)}\n}};\n\n")
+                copies.append(f"    edgecnn_copy(state->{name}, {name}_first, {len(values)});")
+        init = "".join(arrays) + f"void {prefix}_init({prefix}_state *state) {{\n" + "\n".join(copies) + "\n}\n\n"
+    unused = "" if any("arena->" in line for line in emitter.body) else "    (void)arena;\n"
+    body = "\n".join(emitter.body)
+    return f"""\
+/* Generated by edgecnn; do not edit. */
+#include "{prefix}.h"
+
+{includes}
+
+#if EDGECNN_RUNTIME != {RUNTIME_VERSION}
+#error "{prefix}.c was generated for version {RUNTIME_VERSION} of the edgecnn_*.h headers; take those generated with it"
+#endif
+
+{constants}
+
+{init}{_prototype(graph, prefix)} {{
+{unused}{body}
+}}
+"""
+
+
+def _constant(constant: Constant) -> str:
+    # A union-free way to align: the element type's own alignment is enough but for packed int8 words.
+    return f"static const {constant.c_type} {constant.name}[] = {{\n{constant.text}\n}};"
+
+
+def element_bytes(value: Value) -> int:
+    """Bytes of one element."""
+    return ELEMENT_BYTES[value.type]

@@ -1,0 +1,103 @@
+"""The compiler's graph computed in numpy: the meaning of every op, and the oracle of the emitted C."""
+
+from collections.abc import Callable, Sequence
+from functools import singledispatch
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
+from edgecnn_firmware.compiler.ops.movement import Move
+from edgecnn_firmware.compiler.ops.value import Graph, Op, Value
+
+Array: TypeAlias = npt.NDArray[Any]
+_NUMPY: Final = {"int8": np.int8, "uint8": np.uint8, "int32": np.int32, "int64": np.int64, "float32": np.float32}
+
+
+class Oracle:
+    """Runs a graph call by call; variables keep their values between calls."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.memory: dict[int, Array] = {}
+        """The flat content of each storage after the last call."""
+        for state in graph.states:
+            self.memory[state.value.storage] = np.frombuffer(state.initial, np.int8)
+
+    def run(self, *inputs: Array, watch: Callable[[Op, Array], None] | None = None) -> list[Array]:
+        """One call.
+
+        Args:
+            inputs: one array for each of the graph's inputs.
+            watch: called after every op with what it wrote.
+        """
+        for value, array in zip(self.graph.inputs, inputs, strict=True):
+            self.memory[value.storage] = np.ascontiguousarray(array, _NUMPY[value.type]).reshape(-1)
+        for op in self.graph.ops:
+            arrays = [self._read(value) for value in op.inputs]
+            made = np.ascontiguousarray(evaluate(op, arrays)).reshape(-1)
+            self.memory[op.output.storage] = made
+            if watch is not None:
+                watch(op, made.reshape(op.output.shape))
+        return [self._read(value) for value in self.graph.outputs]
+
+    def _read(self, value: Value) -> Array:
+        return self.memory[value.storage].reshape(value.shape)
+
+
+@singledispatch
+def evaluate(op: Op, inputs: Sequence[Array]) -> Array:
+    """Compute an op on arrays of its inputs' shapes; the result has the output's elements in row-major order."""
+    raise NotImplementedError(type(op).__name__)
+
+
+@evaluate.register
+def _conv1d(op: Conv1D, inputs: Sequence[Array]) -> Array:
+    patches = _patches(op.inputs[0], inputs[0], op.window, op.conv_rows)
+    sums = patches.reshape(op.conv_rows, -1) @ op.weights_by_output.T + op.folded_bias
+    rows = op.requantization.apply(sums)
+    kept = rows[: op.conv_rows // op.pool * op.pool]
+    pooled: Array = kept.reshape(-1, op.pool, kept.shape[1]).max(axis=1)
+    return pooled
+
+
+@evaluate.register
+def _depthwise1d(op: Depthwise1D, inputs: Sequence[Array]) -> Array:
+    patches = _patches(op.inputs[0], inputs[0], op.window, op.output.length)
+    spread = np.repeat(patches, op.multiplier, axis=2)
+    sums = (spread * op.weights.astype(np.int64)).sum(axis=1) + op.folded_bias
+    return op.requantization.apply(sums)
+
+
+@evaluate.register
+def _dense(op: Dense, inputs: Sequence[Array]) -> Array:
+    sums = inputs[0].astype(np.int64) @ op.weights.astype(np.int64).T + op.folded_bias
+    return op.requantization.apply(sums)
+
+
+@evaluate.register
+def _move(op: Move, inputs: Sequence[Array]) -> Array:
+    output = np.zeros(op.output.elements, _NUMPY[op.output.type])
+    if op.fill is not None:
+        output[:] = op.fill
+    for part in op.parts:
+        grid = np.indices(part.sizes).reshape(len(part.sizes), -1)
+        source = part.source_start + np.asarray(part.source_strides, np.int64) @ grid
+        target = part.output_start + np.asarray(part.output_strides, np.int64) @ grid
+        output[target] = inputs[part.source].reshape(-1)[source]
+    return output
+
+
+def _patches(value: Value, array: Array, window: Window, rows: int) -> npt.NDArray[np.int64]:
+    """`(rows, kernel, in)`: what the kernel sees at each position."""
+    samples = array.reshape(value.length, value.channels).astype(np.int64)
+    at = (
+        np.arange(rows)[:, None] * window.stride
+        - window.pad_before
+        + np.arange(window.kernel)[None, :] * window.dilation
+    )
+    inside = (at >= 0) & (at < value.length)
+    taken = samples[np.clip(at, 0, value.length - 1)]
+    patches: npt.NDArray[np.int64] = np.where(inside[:, :, None], taken, value.affine.zero_point)
+    return patches

@@ -1,0 +1,25 @@
+"""Graph -> graph rewrites, one a file, run in the order of `PASSES`."""
+
+from collections.abc import Callable
+from typing import Final
+
+from edgecnn_firmware.compiler.ops.value import Graph
+from edgecnn_firmware.compiler.passes.check import check_graph
+
+PASSES: Final[tuple[Callable[[Graph], Graph], ...]] = ()
+
+
+def run_passes(graph: Graph) -> Graph:
+    """Apply every pass, and check the graph before and after each.
+
+    Raises:
+        RuntimeError: a pass broke the graph: which one, and what ran before it.
+    """
+    check_graph(graph, "lowering")
+    done: list[str] = []
+    for rewrite in PASSES:
+        name = rewrite.__name__
+        graph = rewrite(graph)
+        check_graph(graph, f"{name} (after {', '.join(done) or 'lowering'})")
+        done.append(name)
+    return graph

@@ -1,0 +1,49 @@
+"""How far an op's output may reach into its input's memory.
+
+Every kernel writes its output from the first element on and reads rows of its input in order. So the output may lie
+below the input and run after it, as long as no element is overwritten that is still to be read.
+"""
+
+from functools import singledispatch
+
+from edgecnn_firmware.compiler.ops.convolution import Conv1D, Depthwise1D
+from edgecnn_firmware.compiler.ops.value import Op
+
+
+@singledispatch
+def least_distance(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+    """Smallest `offset(input) - offset(output)` in bytes at which the op is right, or None where they must lie apart.
+
+    Args:
+        op: the op.
+        position: which input.
+        gathers: whether its kernel copies the patches of a row, or of a pair of rows, before it writes the row.
+    """
+    return None
+
+
+@least_distance.register
+def _conv1d(op: Conv1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+    window, channels, out = op.window, op.inputs[0].channels, op.outputs_per_row
+    group = 2 if op.pool == 1 else op.pool
+    distance = -op.inputs[0].bytes
+    for first in range(0, op.output.length * op.pool, group):
+        written = (min(first + group, op.conv_rows) // op.pool) * out
+        # With its patches copied, a pair of rows frees what only it reads. Of a pooled group, the first pair writes
+        # while the others are still to be read.
+        row = first + 2 if gathers else first
+        if row >= op.output.length * op.pool:
+            continue
+        first_read = max(0, row * window.stride - window.pad_before) * channels
+        distance = max(distance, written - first_read)
+    return distance
+
+
+@least_distance.register
+def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+    window, channels = op.window, op.inputs[0].channels
+    distance = -op.inputs[0].bytes
+    for row in range(op.output.length):
+        first_read = max(0, row * window.stride - window.pad_before) * channels
+        distance = max(distance, (row + 1) * op.outputs_per_row - first_read)
+    return distance

@@ -1,0 +1,1 @@
+"""Hand-written C99 kernels, one family a file, copied beside the generated code."""

@@ -1,0 +1,71 @@
+/* Fixed-point arithmetic that every kernel shares. Exact with TensorFlow Lite's reference kernels.
+ *
+ * C99 with one assumption beyond it, which every compiler for the supported targets meets and which is checked below:
+ * right shifts of negative integers are arithmetic. */
+#ifndef EDGECNN_BASE_H
+#define EDGECNN_BASE_H
+
+#include <stdint.h>
+
+/* The version of these kernels; generated files check that they were made for it. */
+#define EDGECNN_RUNTIME 1
+
+/* EDGECNN_KERNEL marks kernels that the compiler specializes for each layer; with EDGECNN_OPTIMIZE_SIZE one copy of each
+ * serves all layers. */
+#if defined(__GNUC__) && !defined(EDGECNN_OPTIMIZE_SIZE)
+#define EDGECNN_KERNEL static inline __attribute__((always_inline, unused))
+#elif defined(__GNUC__)
+#define EDGECNN_KERNEL static __attribute__((noinline, unused))
+#else
+#define EDGECNN_KERNEL static inline
+#endif
+#if defined(__GNUC__)
+#define EDGECNN_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define EDGECNN_INLINE static inline
+#endif
+
+/* A build that counts per layer defines this as a call that the counter recognizes. */
+#ifndef EDGECNN_MARK
+#define EDGECNN_MARK(op) ((void)0)
+#endif
+
+typedef char edgecnn_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
+
+/* floor((a * b + 2^30) / 2^31); a and b are not both INT32_MIN. */
+EDGECNN_INLINE int32_t edgecnn_srdhm(int32_t a, int32_t b) {
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
+}
+
+/* x / 2^exponent to the nearest, ties away from zero; exponent 0 to 31. */
+EDGECNN_INLINE int32_t edgecnn_rdpot(int32_t x, int exponent) {
+    int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1u);
+    int32_t remainder = x & mask;
+    int32_t threshold = (int32_t)((uint32_t)mask >> 1) + (x < 0);
+    return (x >> exponent) + (remainder > threshold);
+}
+
+EDGECNN_INLINE int32_t edgecnn_clamp(int32_t x, int32_t low, int32_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+EDGECNN_INLINE int32_t edgecnn_max(int32_t a, int32_t b) { return a > b ? a : b; }
+
+EDGECNN_INLINE int32_t edgecnn_min(int32_t a, int32_t b) { return a < b ? a : b; }
+
+/* x * 2^shift for negative x too. */
+EDGECNN_INLINE int32_t edgecnn_shift_left(int32_t x, int shift) { return (int32_t)((uint32_t)x << shift); }
+
+/* Bits 32 to 63 of the product. */
+EDGECNN_INLINE int32_t edgecnn_high_mul(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
+
+/* Copy without <string.h>; compilers make it a call of memcpy where that pays. */
+EDGECNN_INLINE void edgecnn_copy(int8_t *to, const int8_t *from, int bytes) {
+    for (int i = 0; i < bytes; ++i) to[i] = from[i];
+}
+
+EDGECNN_INLINE void edgecnn_fill(int8_t *to, int32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) to[i] = (int8_t)value;
+}
+
+#endif
