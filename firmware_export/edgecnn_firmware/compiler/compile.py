@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from edgecnn_firmware.compiler.emit import families
-from edgecnn_firmware.compiler.emit.context import scratch_bytes
+from edgecnn_firmware.compiler.emit.context import needs
 from edgecnn_firmware.compiler.emit.program import Program, write_program
 from edgecnn_firmware.compiler.lowering.lower import lower_model
 from edgecnn_firmware.compiler.ops.movement import Move, Part
@@ -13,13 +13,14 @@ from edgecnn_firmware.compiler.ops.value import Graph, Op
 from edgecnn_firmware.compiler.passes import run_passes
 from edgecnn_firmware.compiler.plan.arena import Arena, blocks_of, plan_arena
 from edgecnn_firmware.compiler.plan.overlap import least_distance
+from edgecnn_firmware.compiler.targets import Target, find_target
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.reader import read_model
 
 _PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
-def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert") -> Program:
+def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert", target: str = "portable") -> Program:
     """Compile an int8 network.
 
     Args:
@@ -27,6 +28,7 @@ def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert
         name: the file's name, for errors.
         prefix: C prefix of every public name.
         profile: whose rounding is repeated: `litert` (LiteRT's reference kernels) or `tflm` (TFLite Micro's).
+        target: one of `targets.TARGETS`.
 
     Raises:
         ModelError: the file is broken, or holds what is not compiled: by op number, name and reason.
@@ -34,20 +36,21 @@ def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert
     if not _PREFIX.fullmatch(prefix):
         raise ModelError(f"prefix {prefix[:70]!r}: expected a C name of up to 64 letters, digits and underscores")
     graph = with_own_outputs(run_passes(lower_model(read_model(data, name), profile)))
-    arena, scratch = plan(graph)
-    return write_program(graph, arena, scratch, prefix)
+    found = find_target(target)
+    arena, scratch = plan(graph, found)
+    return write_program(graph, arena, scratch, prefix, found)
 
 
-def plan(graph: Graph) -> tuple[Arena, dict[int, str]]:
+def plan(graph: Graph, target: Target) -> tuple[Arena, dict[int, str]]:
     """Plan the arena; the key of the scratch block of each op that has one."""
     outside = frozenset(
         value.storage for value in (*graph.inputs, *graph.outputs, *(state.value for state in graph.states))
     )
 
     def distance(op: Op, position: int) -> int | None:
-        return least_distance(op, position, scratch_bytes(op) > 0)
+        return least_distance(op, position, needs(op, target).gathers)
 
-    blocks, sharings = blocks_of(graph, scratch_bytes, distance, outside)
+    blocks, sharings = blocks_of(graph, lambda op: needs(op, target).scratch_bytes, distance, outside)
     arena = plan_arena(blocks, sharings)
     scratch = {id(op): f"scratch {step}" for step, op in enumerate(graph.ops) if f"scratch {step}" in arena.offsets}
     return arena, scratch

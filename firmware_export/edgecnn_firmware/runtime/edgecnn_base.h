@@ -49,6 +49,15 @@ EDGECNN_INLINE int32_t edgecnn_clamp(int32_t x, int32_t low, int32_t high) {
     return x < low ? low : x > high ? high : x;
 }
 
+/* x, kept within int8. */
+EDGECNN_INLINE int32_t edgecnn_clamp_int8(int32_t x) {
+#if defined(__ARM_FEATURE_SAT)
+    return (int32_t)__builtin_arm_ssat(x, 8);
+#else
+    return edgecnn_clamp(x, -128, 127);
+#endif
+}
+
 EDGECNN_INLINE int32_t edgecnn_max(int32_t a, int32_t b) { return a > b ? a : b; }
 
 EDGECNN_INLINE int32_t edgecnn_min(int32_t a, int32_t b) { return a < b ? a : b; }
@@ -56,8 +65,16 @@ EDGECNN_INLINE int32_t edgecnn_min(int32_t a, int32_t b) { return a < b ? a : b;
 /* x * 2^shift for negative x too. */
 EDGECNN_INLINE int32_t edgecnn_shift_left(int32_t x, int shift) { return (int32_t)((uint32_t)x << shift); }
 
-/* Bits 32 to 63 of the product. */
-EDGECNN_INLINE int32_t edgecnn_high_mul(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
+/* Bits 32 to 63 of the product, plus c; the sum fits. */
+EDGECNN_INLINE int32_t edgecnn_high_mul_add(int32_t a, int32_t b, int32_t c) {
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__)
+    int32_t y;
+    __asm__("smmla %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(c));
+    return y;
+#else
+    return (int32_t)(((int64_t)a * b) >> 32) + c;
+#endif
+}
 
 /* Copy without <string.h>; compilers make it a call of memcpy where that pays. */
 EDGECNN_INLINE void edgecnn_copy(int8_t *to, const int8_t *from, int bytes) {

@@ -30,25 +30,35 @@ EDGECNN_INLINE int edgecnn_table_words(const edgecnn_requantization *r) {
     return r->form == EDGECNN_LINE || r->form == EDGECNN_TWICE ? 2 : 3;
 }
 
-/* `sum` of products of one output channel, without its bias -> int8, as int32. */
-EDGECNN_INLINE int32_t edgecnn_requantize(const edgecnn_requantization *r, int channel, int32_t sum) {
+/* 2^scale times the sum of products of one output channel, without its bias -> int8, as int32. */
+EDGECNN_INLINE int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, int channel, int32_t scaled,
+                                                 int scale) {
     const int32_t *t = r->table + channel * edgecnn_table_words(r);
+    const int32_t sum = scaled >> scale;
     int32_t y;
     if (r->form == EDGECNN_LINE) {
-        y = (edgecnn_high_mul(edgecnn_shift_left(sum, r->pre_shift), t[0]) + t[1]) >> r->shift;
+        const int32_t shifted = r->pre_shift >= scale ? edgecnn_shift_left(scaled, r->pre_shift - scale)
+                                                      : edgecnn_shift_left(sum, r->pre_shift);
+        y = edgecnn_high_mul_add(shifted, t[0], t[1]) >> r->shift;
     } else if (r->form == EDGECNN_WIDE_LINE) {
-        int64_t addend = (int64_t)(((uint64_t)(uint32_t)t[2] << 32) | (uint32_t)t[1]);
+        const int64_t addend = (int64_t)(((uint64_t)(uint32_t)t[2] << 32) | (uint32_t)t[1]);
         y = (int32_t)(((int64_t)sum * t[0] + addend) >> r->shift);
     } else if (r->form == EDGECNN_TWICE) {
         y = edgecnn_srdhm(sum + t[1], t[0]);
         y = ((y + (y >> 31) + (int32_t)((uint32_t)1 << (r->shift - 1))) >> r->shift) + r->zero_point;
     } else {
-        int left = t[2] > 0 ? (int)t[2] : 0;
-        int right = t[2] < 0 ? (int)-t[2] : 0;
+        const int left = t[2] > 0 ? (int)t[2] : 0;
+        const int right = t[2] < 0 ? (int)-t[2] : 0;
         y = edgecnn_srdhm(edgecnn_shift_left(sum + t[1], left), t[0]);
         y = edgecnn_rdpot(y, right) + r->zero_point;
     }
+    if (r->clamp_min == -128 && r->clamp_max == 127) return edgecnn_clamp_int8(y);
     return edgecnn_clamp(y, r->clamp_min, r->clamp_max);
+}
+
+/* The same of the sum itself. */
+EDGECNN_INLINE int32_t edgecnn_requantize(const edgecnn_requantization *r, int channel, int32_t sum) {
+    return edgecnn_requantize_scaled(r, channel, sum, 0);
 }
 
 #endif

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_firmware.compiler.ops.value import Op, Value
+from edgecnn_firmware.compiler.targets import Target
 
 _LINE: Final = 116
 
@@ -27,8 +28,11 @@ class Constant:
 class Emitter:
     """Collects the generated file while the ops are emitted in order."""
 
-    def __init__(self, prefix: str, expressions: Mapping[int, str], scratch: Mapping[int, str]) -> None:
+    def __init__(
+        self, prefix: str, target: Target, expressions: Mapping[int, str], scratch: Mapping[int, str]
+    ) -> None:
         self.prefix = prefix
+        self.target = target
         self._expressions = expressions
         self._scratch = scratch
         self.includes: dict[str, None] = {}
@@ -121,7 +125,17 @@ def emit(op: Op, emitter: Emitter) -> None:
     raise NotImplementedError(type(op).__name__)
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What the kernel chosen for an op asks of the plan."""
+
+    scratch_bytes: int = 0
+    """Memory while it runs, aligned to 4."""
+    gathers: bool = False
+    """It copies the patches of a pair of rows before it writes the rows."""
+
+
 @singledispatch
-def scratch_bytes(op: Op) -> int:  # noqa: ARG001
-    """Bytes of memory that an op's kernel needs while it runs, aligned to 4."""
-    return 0
+def needs(op: Op, target: Target) -> Needs:  # noqa: ARG001
+    """What the op's kernel for a target needs."""
+    return Needs()

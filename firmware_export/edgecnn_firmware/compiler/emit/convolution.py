@@ -1,9 +1,17 @@
 """Conv1D, Depthwise1D and Dense -> calls of the plain C kernels."""
 
-from edgecnn_firmware.compiler.emit.context import Emitter, emit, scratch_bytes, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.context import Emitter, Needs, emit, needs, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.dsp import (
+    dense_scratch_bytes,
+    dsp_scratch_bytes,
+    is_packed,
+    pack_pairs,
+    why_not_dsp,
+)
 from edgecnn_firmware.compiler.emit.requantization import requantization_struct
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.value import Op, Value
+from edgecnn_firmware.compiler.targets import Target
 
 
 def is_direct(op: Conv1D | Depthwise1D) -> bool:
@@ -15,12 +23,18 @@ def is_direct(op: Conv1D | Depthwise1D) -> bool:
 
 @emit.register
 def _conv1d(op: Conv1D, emitter: Emitter) -> None:
-    emitter.include("edgecnn_conv1d.h")
     window = window_struct(op, emitter, op.window, op.inputs[0], pool=op.pool)
     requantization = requantization_struct(op, emitter)
-    weights = emitter.constant("weights", op.weights)
+    reason = why_not_dsp(op) if emitter.target.dsp else ""
+    if emitter.target.dsp and not reason:
+        kernel, weights = "edgecnn_conv1d_dsp", emitter.constant("weights", pack_pairs(op))
+    else:
+        kernel, weights = "edgecnn_conv1d", emitter.constant("weights", op.weights)
+    if reason:
+        emitter.notes.append(f"op {op.number} runs in plain C: {reason}")
+    emitter.include(f"{kernel}.h")
     emitter.call(
-        "edgecnn_conv1d",
+        kernel,
         window,
         requantization,
         emitter.pointer(op.inputs[0]),
@@ -49,11 +63,13 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
 
 @emit.register
 def _dense(op: Dense, emitter: Emitter) -> None:
-    emitter.include("edgecnn_dense.h")
+    packed = emitter.target.dsp and is_packed(op)
+    kernel = "edgecnn_dense_dsp" if packed else "edgecnn_dense"
+    emitter.include(f"{kernel}.h")
     requantization = requantization_struct(op, emitter)
-    weights = emitter.constant("weights", op.weights)
+    weights = emitter.constant("weights", pack_pairs(op) if packed else op.weights)
     emitter.call(
-        "edgecnn_dense",
+        kernel,
         op.output.elements // op.outputs_per_row,
         op.weights.shape[1],
         op.outputs_per_row,
@@ -61,12 +77,22 @@ def _dense(op: Dense, emitter: Emitter) -> None:
         emitter.pointer(op.inputs[0]),
         weights,
         emitter.pointer(op.output),
+        *([emitter.scratch(op)] if packed else []),
     )
 
 
-@scratch_bytes.register
-def _conv1d_scratch(op: Conv1D) -> int:
-    return 0 if is_direct(op) else 2 * op.window.kernel * op.inputs[0].channels
+@needs.register
+def _dense_needs(op: Dense, target: Target) -> Needs:
+    return Needs(dense_scratch_bytes(op)) if target.dsp and is_packed(op) else Needs()
+
+
+@needs.register
+def _conv1d_needs(op: Conv1D, target: Target) -> Needs:
+    if target.dsp and not why_not_dsp(op):
+        return Needs(dsp_scratch_bytes(op, is_direct(op)), gathers=True)
+    if is_direct(op):
+        return Needs()
+    return Needs(2 * op.window.kernel * op.inputs[0].channels, gathers=True)
 
 
 def window_struct(op: Conv1D | Depthwise1D, emitter: Emitter, window: Window, value: Value, *, pool: int) -> str:

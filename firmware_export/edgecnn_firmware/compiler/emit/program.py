@@ -8,6 +8,7 @@ from typing import Final
 from edgecnn_firmware.compiler.emit.context import Constant, Emitter, c_numbers, emit, wrapped
 from edgecnn_firmware.compiler.ops.value import ELEMENT_BYTES, Graph, Op, Value
 from edgecnn_firmware.compiler.plan.arena import Arena
+from edgecnn_firmware.compiler.targets import Target
 
 RUNTIME_VERSION: Final = 1
 _C_TYPES: Final = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "int64": "int64_t", "float32": "float"}
@@ -44,7 +45,9 @@ def parameter_names(graph: Graph) -> tuple[list[str], list[str]]:
     return inputs, outputs
 
 
-def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str) -> Program:
+def write_program(
+    graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str, target: Target
+) -> Program:
     """Write the C of a planned graph.
 
     Args:
@@ -52,9 +55,11 @@ def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix
         arena: the plan.
         scratch: key of the scratch block of each op that has one, by `id(op)`.
         prefix: the C prefix of every public name.
+        target: whose kernels are called.
     """
     expressions = _expressions(graph, arena)
-    emitter = Emitter(prefix, expressions, {key: f"arena->bytes + {arena.offsets[name]}" for key, name in scratch.items()})
+    places = {key: f"arena->bytes + {arena.offsets[name]}" for key, name in scratch.items()}
+    emitter = Emitter(prefix, target, expressions, places)
     for position, op in enumerate(graph.ops):
         emitter.op = op
         emitter.line(f"    /* {position}: {_describe(op)} */")

@@ -5,8 +5,15 @@ from typing import Final
 
 from edgecnn_firmware.compiler.ops.value import Graph
 from edgecnn_firmware.compiler.passes.check import check_graph
+from edgecnn_firmware.compiler.passes.drop_unread import drop_unread
+from edgecnn_firmware.compiler.passes.fuse_max_pool import fuse_max_pool
+from edgecnn_firmware.compiler.passes.fuse_padding import fuse_padding
 
-PASSES: Final[tuple[Callable[[Graph], Graph], ...]] = ()
+PASSES: Final[tuple[Callable[[Graph], Graph], ...]] = (
+    fuse_padding,
+    fuse_max_pool,
+    drop_unread,
+)
 
 
 def run_passes(graph: Graph) -> Graph:

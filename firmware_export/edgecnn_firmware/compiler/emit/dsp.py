@@ -1,0 +1,58 @@
+"""Layout of weights for the Armv7E-M kernels, and the proofs that they rest on."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Products
+
+_GROUP: Final = 4
+"""Output channels at a time."""
+_LEAST_DENSE: Final = 2048
+"""Weights from which a dense layer is packed; below, the padding to four channels costs more flash than it saves time."""
+
+
+def why_not_dsp(op: Products) -> str:
+    """Why the packed sums would not be exact for an op; empty where they are."""
+    lowest, highest = op.reach()
+    if max(np.abs(lowest).max(), np.abs(highest).max()) >= 1 << 23:
+        return "its sums may reach 2^23"
+    if (op.weights == -128).any():
+        return "its weights hold -128"
+    return ""
+
+
+def dsp_scratch_bytes(op: Conv1D, direct: bool) -> int:  # noqa: FBT001
+    """Bytes of a widened pair of patches, and of both patches where some are not slices of the input."""
+    products = op.window.kernel * op.inputs[0].channels
+    return -(-products // 8) * 8 * 4 + (0 if direct else 2 * products)
+
+
+def is_packed(op: Dense) -> bool:
+    """Whether a dense layer is large enough for the packed kernel, and its sums small enough."""
+    return op.weights.size >= _LEAST_DENSE and not why_not_dsp(op)
+
+
+def dense_scratch_bytes(op: Dense) -> int:
+    """Bytes of one widened row."""
+    return -(-op.weights.shape[1] // 8) * 8 * 2
+
+
+def pack_pairs(op: Products) -> npt.NDArray[np.uint32]:
+    """Weights in the order that edgecnn_conv1d_dsp.h states.
+
+    Returns:
+        `(groups, products / 2, 2)` words; products are rounded up to 8 and channels to 4 with zeros.
+    """
+    weights = op.weights_by_output
+    out, products = weights.shape
+    padded = np.zeros((-(-out // _GROUP) * _GROUP, -(-products // 8) * 8), np.int64)
+    padded[:out, :products] = weights
+    # (group, channel pair, channel of the pair, four products, product)
+    parts = padded.reshape(-1, 2, 2, padded.shape[1] // 4, 4)
+    halves = (parts[:, :, 0] + 256 * parts[:, :, 1]) & 0xFFFF
+    # Words hold products 0 and 2, then 1 and 3.
+    words = halves[..., [0, 1]] | halves[..., [2, 3]] << 16
+    ordered: npt.NDArray[np.uint32] = words.transpose(0, 2, 3, 1).astype(np.uint32)
+    return ordered.reshape(len(ordered), -1, 2)

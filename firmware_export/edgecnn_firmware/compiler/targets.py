@@ -1,0 +1,36 @@
+"""For which cores code is generated: which kernels they have."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from edgecnn_firmware.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Target:
+    """A family of cores that shares kernels and layouts of weights."""
+
+    name: str
+    description: str
+    dsp: bool = False
+    """Armv7E-M DSP instructions: SMLAD and its kin."""
+
+
+TARGETS: Final[dict[str, Target]] = {
+    target.name: target
+    for target in (
+        Target("portable", "plain C99 for any core"),
+        Target("armv7e-m", "Cortex-M4, M7, M33 and others with the DSP extension", dsp=True),
+    )
+}
+
+
+def find_target(name: str) -> Target:
+    """A target by name.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    if name not in TARGETS:
+        raise ModelError(f"target {name!r}: expected one of {', '.join(TARGETS)}")
+    return TARGETS[name]

@@ -1,0 +1,186 @@
+/* Conv1D for Armv7E-M: two rows by four output channels at a time, four products an instruction pair. */
+#ifndef EDGECNN_CONV1D_DSP_H
+#define EDGECNN_CONV1D_DSP_H
+
+#include "edgecnn_dsp.h"
+#include "edgecnn_patch.h"
+#include "edgecnn_requantize.h"
+
+/* Weights. A half holds two output channels: wA + 256 * wB. SMLAD with such halves sums P = sum x * (wA + 256 * wB), and
+ * with their low bytes, which SXTB16 takes out, Q = sum x * wA. Then P - Q is 256 * sum x * wB, exactly, modulo 2^32: the
+ * generator proves that |sum x * wB| < 2^23. So one load and one SXTB16 serve four weights.
+ *
+ * A word holds two products of channels A and B; it is followed by the word for channels C and D. Of every four products
+ * 0, 1, 2, 3 the first word holds 0 and 2, the next 1 and 3, because that is how SXTB16 parts the inputs.
+ *
+ * Inputs are widened once for a pair of rows: word 2p holds two products of the first row, word 2p + 1 of the second. */
+
+#if EDGECNN_HAS_DSP && defined(__GNUC__) && defined(__thumb2__) && !defined(EDGECNN_NO_ASM)
+#define EDGECNN_LOAD_PAIR                                                                                              \
+    "ldrd r3, r12, [r1], #8\n"                                                                                         \
+    "ldrd r2, lr, [r0], #8\n"
+#define EDGECNN_FIRST_PAIR                                                                                             \
+    EDGECNN_LOAD_PAIR                                                                                                  \
+    "smuad r4, r2, r3\n"                                                                                               \
+    "smuad r8, lr, r3\n"                                                                                               \
+    "smuad r6, r2, r12\n"                                                                                              \
+    "smuad r10, lr, r12\n"                                                                                             \
+    "sxtb16 r3, r3\n"                                                                                                  \
+    "sxtb16 r12, r12\n"                                                                                                \
+    "smuad r5, r2, r3\n"                                                                                               \
+    "smuad r9, lr, r3\n"                                                                                               \
+    "smuad r7, r2, r12\n"                                                                                              \
+    "smuad r11, lr, r12\n"
+#define EDGECNN_PAIR                                                                                                   \
+    EDGECNN_LOAD_PAIR                                                                                                  \
+    "smlad r4, r2, r3, r4\n"                                                                                           \
+    "smlad r8, lr, r3, r8\n"                                                                                           \
+    "smlad r6, r2, r12, r6\n"                                                                                          \
+    "smlad r10, lr, r12, r10\n"                                                                                        \
+    "sxtb16 r3, r3\n"                                                                                                  \
+    "sxtb16 r12, r12\n"                                                                                                \
+    "smlad r5, r2, r3, r5\n"                                                                                           \
+    "smlad r9, lr, r3, r9\n"                                                                                           \
+    "smlad r7, r2, r12, r7\n"                                                                                          \
+    "smlad r11, lr, r12, r11\n"
+
+/* The same as the C below, eight pairs of products a turn. Every register is in use, so that the end of the loop waits on
+ * the stack. An odd number of fours enters in the middle. */
+void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums);
+__asm__(".pushsection .text.edgecnn_dot_2x4, \"ax\", %progbits\n"
+        ".syntax unified\n"
+        ".thumb\n"
+        ".balign 4\n"
+        ".weak edgecnn_dot_2x4\n"
+        ".type edgecnn_dot_2x4, %function\n"
+        "edgecnn_dot_2x4:\n"
+        "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "subs r2, r2, r0\n"
+        "lsls r2, r2, #26\n" EDGECNN_FIRST_PAIR "bmi 3f\n"
+        "b 2f\n"
+        "1:\n" EDGECNN_PAIR "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+        "3:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
+        "cmp r0, r3\n"
+        "bne 1b\n"
+        "ldr r3, [sp, #4]\n"
+        "stmia r3, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "pop {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        ".size edgecnn_dot_2x4, . - edgecnn_dot_2x4\n"
+        ".popsection\n");
+#else
+/* sums: P and Q of channels A and B, P and Q of C and D, for the first row; the same for the second. */
+EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums) {
+    int32_t p0 = 0, q0 = 0, p1 = 0, q1 = 0, p2 = 0, q2 = 0, p3 = 0, q3 = 0;
+    for (; x != end; x += 2, w += 2) {
+        const uint32_t ab = w[0], cd = w[1];
+        const uint32_t a = edgecnn_sxtb16(ab), c = edgecnn_sxtb16(cd);
+        p0 = edgecnn_smlad(x[0], ab, p0);
+        q0 = edgecnn_smlad(x[0], a, q0);
+        p1 = edgecnn_smlad(x[0], cd, p1);
+        q1 = edgecnn_smlad(x[0], c, q1);
+        p2 = edgecnn_smlad(x[1], ab, p2);
+        q2 = edgecnn_smlad(x[1], a, q2);
+        p3 = edgecnn_smlad(x[1], cd, p3);
+        q3 = edgecnn_smlad(x[1], c, q3);
+    }
+    sums[0] = p0, sums[1] = q0, sums[2] = p1, sums[3] = q1;
+    sums[4] = p2, sums[5] = q2, sums[6] = p3, sums[7] = q3;
+}
+#endif
+
+/* 256 times the sum of channel B (or D) from P and Q. */
+EDGECNN_INLINE int32_t edgecnn_odd_channel(int32_t p, int32_t q) { return (int32_t)((uint32_t)p - (uint32_t)q); }
+
+/* The last 1 to 3 products of a patch, with zeros after them. */
+EDGECNN_INLINE uint32_t edgecnn_load_up_to_3(const int8_t *from, int bytes) {
+    uint32_t word = (uint8_t)from[0];
+    if (bytes > 1) word |= (uint32_t)(uint8_t)from[1] << 8;
+    if (bytes > 2) word |= (uint32_t)(uint8_t)from[2] << 16;
+    return word;
+}
+
+EDGECNN_INLINE uint32_t *edgecnn_widen_4(uint32_t a, uint32_t b, uint32_t *x) {
+    x[0] = edgecnn_sxtb16(a);
+    x[1] = edgecnn_sxtb16(b);
+    x[2] = edgecnn_sxtb16_odd(a);
+    x[3] = edgecnn_sxtb16_odd(b);
+    return x + 4;
+}
+
+/* Widen `products` bytes of two patches to `x`, and zeros up to a multiple of 8 products. */
+EDGECNN_INLINE void edgecnn_widen(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
+    const int8_t *const end = a + products / 4 * 4;
+    for (; a != end; a += 4, b += 4) x = edgecnn_widen_4(edgecnn_load4(a), edgecnn_load4(b), x);
+    if (products % 4)
+        x = edgecnn_widen_4(edgecnn_load_up_to_3(a, products % 4), edgecnn_load_up_to_3(b, products % 4), x);
+    if ((products + 3) / 4 % 2) x[0] = x[1] = x[2] = x[3] = 0;
+}
+
+/* The patch of one row: a slice of the input, or a copy in `spare` where it has padding or gaps. */
+EDGECNN_INLINE const int8_t *edgecnn_slice(const edgecnn_window *window, const int8_t *input, int row, int8_t *spare) {
+    const int from = row * window->stride - window->pad_before;
+    if (!window->direct && (window->dilation > 1 || from < 0 || from + window->kernel > window->length)) {
+        edgecnn_gather(window, input, row, spare);
+        return spare;
+    }
+    return input + from * window->in;
+}
+
+/* Requantize 2^scale times the sum of channel c into one byte; `larger`: keep what is there where that is larger. */
+EDGECNN_INLINE void edgecnn_store(const edgecnn_requantization *requantization, int c, int larger, int8_t *to,
+                                  int32_t sum, int scale) {
+    int32_t y = edgecnn_requantize_scaled(requantization, c, sum, scale);
+    if (larger) y = edgecnn_max(y, *to);
+    *to = (int8_t)y;
+}
+
+/* The four channels from c on, of which the last may not exist; s1 and s3 are 256 times their sums. */
+EDGECNN_INLINE void edgecnn_store_4(const edgecnn_requantization *requantization, int c, int out, int larger, int8_t *to,
+                                    int32_t s0, int32_t s1, int32_t s2, int32_t s3) {
+    edgecnn_store(requantization, c, larger, to, s0, 0);
+    if (out % 4 == 0 || c + 1 < out) edgecnn_store(requantization, c + 1, larger, to + 1, s1, 8);
+    if (out % 4 == 0 || c + 2 < out) edgecnn_store(requantization, c + 2, larger, to + 2, s2, 0);
+    if (out % 4 == 0 || c + 3 < out) edgecnn_store(requantization, c + 3, larger, to + 3, s3, 8);
+}
+
+/* Input (length, in) and output (rows, out) as in edgecnn_conv1d.h; weights as above, in groups of four channels.
+ * `scratch`, aligned to 4: the widened pair, 4 bytes for each of `kernel * in` products rounded up to 8, and then, where
+ * not `window->direct`, 2 * kernel * in bytes. */
+EDGECNN_KERNEL void edgecnn_conv1d_dsp(const edgecnn_window *window, const edgecnn_requantization *requantization,
+                                       const int8_t *input, const uint32_t *weights, int8_t *output, int8_t *scratch) {
+    const int products = window->kernel * window->in;
+    const int words = (products + 7) / 8 * 8;
+    const int group = window->pool == 1 ? 2 : window->pool;
+    const int conv_rows = window->rows * window->pool;
+    uint32_t *x = (uint32_t *)(void *)scratch;
+    int8_t *spare = scratch + words * 4;
+    for (int first = 0; first < conv_rows; first += group) {
+        int8_t *to = output + first / window->pool * window->out;
+        for (int pair = 0; pair < group; pair += 2) {
+            const int row = first + pair;
+            const int has_second = pair + 1 < group && row + 1 < conv_rows;
+            const uint32_t *w = weights;
+            const int8_t *a = edgecnn_slice(window, input, row, spare);
+            const int8_t *b = has_second ? edgecnn_slice(window, input, row + 1, spare + products) : a;
+            edgecnn_widen(a, b, products, x);
+            for (int c = 0; c < window->out; c += 4, w += words) {
+                int32_t s[8];
+                edgecnn_dot_2x4(x, w, x + words, s);
+                if (window->pool > 1) {
+                    edgecnn_store_4(requantization, c, window->out, pair > 0, to + c, edgecnn_max(s[1], s[5]),
+                                    edgecnn_max(edgecnn_odd_channel(s[0], s[1]), edgecnn_odd_channel(s[4], s[5])),
+                                    edgecnn_max(s[3], s[7]),
+                                    edgecnn_max(edgecnn_odd_channel(s[2], s[3]), edgecnn_odd_channel(s[6], s[7])));
+                } else {
+                    edgecnn_store_4(requantization, c, window->out, 0, to + c, s[1], edgecnn_odd_channel(s[0], s[1]),
+                                    s[3], edgecnn_odd_channel(s[2], s[3]));
+                    if (has_second)
+                        edgecnn_store_4(requantization, c, window->out, 0, to + window->out + c, s[5],
+                                        edgecnn_odd_channel(s[4], s[5]), s[7], edgecnn_odd_channel(s[6], s[7]));
+                }
+            }
+        }
+    }
+}
+
+#endif

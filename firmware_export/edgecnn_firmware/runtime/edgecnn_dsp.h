@@ -1,0 +1,59 @@
+/* Armv7E-M DSP instructions as functions, and the same in plain C for every other machine. */
+#ifndef EDGECNN_DSP_H
+#define EDGECNN_DSP_H
+
+#include "edgecnn_base.h"
+
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32)
+#include <arm_acle.h>
+#define EDGECNN_HAS_DSP 1
+#else
+#define EDGECNN_HAS_DSP 0
+#endif
+
+/* sum + low(x) * low(w) + high(x) * high(w), signed halves, modulo 2^32. */
+EDGECNN_INLINE int32_t edgecnn_smlad(uint32_t x, uint32_t w, int32_t sum) {
+#if EDGECNN_HAS_DSP
+    return __smlad((int16x2_t)x, (int16x2_t)w, sum);
+#else
+    int32_t low = (int16_t)(uint16_t)x * (int16_t)(uint16_t)w;
+    int32_t high = (int16_t)(uint16_t)(x >> 16) * (int16_t)(uint16_t)(w >> 16);
+    return (int32_t)((uint32_t)sum + (uint32_t)low + (uint32_t)high);
+#endif
+}
+
+/* Bytes 0 and 2, sign-extended to halves. */
+EDGECNN_INLINE uint32_t edgecnn_sxtb16(uint32_t x) {
+#if EDGECNN_HAS_DSP
+    return (uint32_t)__sxtb16((int8x4_t)x);
+#else
+    return (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)x |
+           (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)(x >> 16) << 16;
+#endif
+}
+
+/* Bytes 1 and 3, sign-extended to halves. */
+EDGECNN_INLINE uint32_t edgecnn_sxtb16_odd(uint32_t x) {
+#if EDGECNN_HAS_DSP && defined(__thumb2__)
+    uint32_t y;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(y) : "r"(x));
+    return y;
+#else
+    return edgecnn_sxtb16(x >> 8);
+#endif
+}
+
+/* Four bytes from anywhere, the first in the low bits. */
+EDGECNN_INLINE uint32_t edgecnn_load4(const int8_t *from) {
+#if defined(__ARM_FEATURE_UNALIGNED)
+    struct edgecnn_word {
+        uint32_t value;
+    } __attribute__((packed, may_alias));
+    return ((const struct edgecnn_word *)(const void *)from)->value;
+#else
+    return (uint32_t)(uint8_t)from[0] | (uint32_t)(uint8_t)from[1] << 8 | (uint32_t)(uint8_t)from[2] << 16 |
+           (uint32_t)(uint8_t)from[3] << 24;
+#endif
+}
+
+#endif
