@@ -95,26 +95,63 @@ class Requantization:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """`clamp((((raw << pre_shift) * multiplier >> 32) + addend) >> shift)`: `raw` is the accumulator without its bias."""
+    """Integer arithmetic on 32 bits that equals a requantization; `raw` is the accumulator without its bias.
+
+    `t = ((raw << pre_shift) * multiplier >> 32) + addend`, then, where there are `drops`, `t + (t < 0 ? drop : 0)`, then
+    `clamp((t + offset) >> shift)`. Rounding twice is not one line where results below the zero point are not clamped
+    away: their ties go the other way, which is what the drops are for.
+    """
 
     pre_shift: int
     multipliers: npt.NDArray[np.int32]
     addends: npt.NDArray[np.int32]
-    """Bias, zero point and rounding of each channel."""
+    """Bias and rounding of each channel; zero point too where there are no drops."""
+    drops: npt.NDArray[np.int32] | None
+    offset: int
+    """Zero point and half an output step; 0 where there are no drops."""
     shift: int
     clamp_min: int
     clamp_max: int
 
     def apply(self, raw: Int64) -> npt.NDArray[np.int8]:
         """Requantize `(..., channels)` raw accumulators."""
-        high = ((raw << self.pre_shift) * self.multipliers.astype(np.int64)) >> 32
-        values = (high + self.addends) >> self.shift
-        clamped: npt.NDArray[np.int8] = np.clip(values, self.clamp_min, self.clamp_max).astype(np.int8)
+        values = (((raw << self.pre_shift) * self.multipliers.astype(np.int64)) >> 32) + self.addends
+        if self.drops is not None:
+            values = values + np.where(values < 0, self.drops.astype(np.int64), 0)
+        clamped: npt.NDArray[np.int8] = np.clip(
+            (values + self.offset) >> self.shift, self.clamp_min, self.clamp_max
+        ).astype(np.int8)
         return clamped
 
 
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Steps to be met, in raw accumulators."""
+
+    steps: Int64
+    outputs: Int64
+    """`(steps,)` the output that each step begins."""
+    lowest: Int64
+    highest: Int64
+
+    def bounds(self, high: Int64, before: Int64, scaled: Int64, chosen: npt.NDArray[np.bool_]) -> tuple[Int64, Int64]:
+        """Least and largest addend of each channel with which the `chosen` outputs begin where they must.
+
+        Args:
+            high: `(channels, steps)` the form's product at each step.
+            before: the same for the accumulator before it.
+            scaled: `(steps,)` what product and addend must reach.
+            chosen: `(steps,)`.
+        """
+        unreached, always = self.steps > self.highest[:, None], self.steps <= self.lowest[:, None]
+        # A step that no accumulator reaches binds from above only, one that all have behind them from below only.
+        least = np.where(unreached | ~chosen, -_FAR, scaled - high).max(axis=1, initial=-_FAR)
+        most = np.where(always | ~chosen, _FAR, scaled - 1 - before).min(axis=1, initial=_FAR)
+        return least, most
+
+
 def solve_line(
-    requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64, *, most_pre_shift: int = 8
+    requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64, *, most_pre_shift: int = 30
 ) -> Line | None:
     """Find the cheap form that equals a requantization on every reachable accumulator.
 
@@ -126,52 +163,67 @@ def solve_line(
         most_pre_shift: the largest left shift of the raw accumulator that the target's kernel makes.
 
     Returns:
-        The form, or None where none of those tried is equal.
+        The form, with drops only where none does without; None where none of those tried is equal.
     """
     reach = int(max(np.abs(lowest).max(initial=1), np.abs(highest).max(initial=1), 1))
     pre_shift = min(most_pre_shift, 31 - reach.bit_length())
-    if pre_shift < 0:
-        return None
-    steps = requantization.steps(lowest + bias, highest + bias) - bias[:, None]
     top = float(requantization.scales.max(initial=0))
-    if not 0 < top < 2.0**20:
+    if pre_shift < 0 or not 0 < top < 2.0**20:
         return None
-    # The largest multiplier just fits int32: top * 2^(32 + shift - pre_shift) < 2^31.
-    shift = min(pre_shift - 2 - int(np.floor(np.log2(top))), 30)
+    # The largest multiplier just fits int32: top * 2^(32 + shift - pre_shift) < 2^31. And so does what it makes of the
+    # largest sum and the largest bias, with the zero point added.
+    farthest = float((requantization.scales * (np.abs(bias) + reach)).max()) + 512
+    shift = min(pre_shift - 2 - int(np.floor(np.log2(top))), 30 - int(np.ceil(np.log2(farthest))))
     if shift < 0:
         return None
-    outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64) << shift
+    outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64)
+    steps = requantization.steps(lowest + bias, highest + bias) - bias[:, None]
+    problem = _Problem(steps, outputs, lowest, highest)
+    for signed in (False, True):
+        if signed and shift == 0:
+            return None
+        line = _solve(requantization, bias, problem, pre_shift, shift, signed=signed)
+        if line is not None and _same_steps(line, steps, lowest, highest):
+            return line
+    return None
+
+
+def _solve(
+    requantization: Requantization, bias: Int64, problem: _Problem, pre_shift: int, shift: int, *, signed: bool
+) -> Line | None:
     ideal = np.rint(requantization.scales * 2.0 ** (32 + shift - pre_shift)).astype(np.int64)
-    found_multipliers, found_addends = np.zeros_like(ideal), np.zeros_like(ideal)
+    found = np.zeros((3, len(ideal)), np.int64)
     open_channels = np.ones(len(ideal), bool)
+    offset = (requantization.zero_point << shift) + (1 << (shift - 1)) if signed else 0
+    scaled = (problem.outputs << shift) - offset
+    upper = problem.outputs > requantization.zero_point if signed else np.ones(len(problem.outputs), bool)
+    # Where the steps leave a choice: the bias, and half a unit of the first rounding (a whole one less below zero).
+    middle = np.rint(requantization.scales * bias * 2.0**shift).astype(np.int64)
+    if not signed:
+        middle += (requantization.zero_point << shift) + ((1 << shift) >> 1)
+    unit = np.maximum(1 << max(shift - 8, 0), 1)
     for distance in _CANDIDATES:
         multipliers = np.clip(ideal + distance, 0, (1 << 31) - 1)
-        at_step = ((steps << pre_shift) * multipliers[:, None]) >> 32
-        before = (((steps - 1) << pre_shift) * multipliers[:, None]) >> 32
-        # A step that no accumulator reaches binds from below only, one that all reach from above only.
-        unreached, always = steps > highest[:, None], steps <= lowest[:, None]
-        least = np.where(unreached, -(_FAR), outputs - at_step).max(axis=1, initial=-(_FAR))
-        most = np.where(always, _FAR, outputs - 1 - before).min(axis=1, initial=_FAR)
-        # Shifting the addend's sum must not overflow int32 either.
-        fits = (least <= most) & (np.abs(most) < _FAR) & (np.abs(least) < _FAR)
-        addends = np.where(fits, (least + most) >> 1, np.where(np.abs(least) < _FAR, least, most))
-        extremes = np.abs(np.stack([(lowest << pre_shift) * multipliers >> 32, (highest << pre_shift) * multipliers >> 32]))
-        good = (least <= most) & (extremes.max(axis=0) + np.abs(addends) < (1 << 31) - 1) & open_channels
-        found_multipliers[good], found_addends[good] = multipliers[good], addends[good]
+        high = ((problem.steps << pre_shift) * multipliers[:, None]) >> 32
+        before = (((problem.steps - 1) << pre_shift) * multipliers[:, None]) >> 32
+        least, most = problem.bounds(high, before, scaled, upper)
+        addends, good = np.clip(middle, least, np.maximum(least, most)), least <= most
+        drops = np.zeros_like(addends)
+        if signed:
+            least, most = problem.bounds(high, before, scaled, ~upper)
+            lower = np.clip(addends - unit, least, np.maximum(least, most))
+            drops, good = lower - addends, good & (least <= most)
+        ends = np.stack([(end << pre_shift) * multipliers >> 32 for end in (problem.lowest, problem.highest)])
+        room = np.abs(ends).max(axis=0) + np.abs(addends) + np.abs(drops) + abs(offset)
+        good &= (room < (1 << 31) - 1) & open_channels
+        for row, values in enumerate((multipliers, addends, drops)):
+            found[row, good] = values[good]
         open_channels &= ~good
         if not open_channels.any():
-            break
-    if open_channels.any():
-        return None
-    line = Line(
-        pre_shift,
-        found_multipliers.astype(np.int32),
-        found_addends.astype(np.int32),
-        shift,
-        requantization.clamp_min,
-        requantization.clamp_max,
-    )
-    return line if _same_steps(line, steps, lowest, highest) else None
+            multipliers, addends, drops = (row.astype(np.int32) for row in found)
+            bounds = requantization.clamp_min, requantization.clamp_max
+            return Line(pre_shift, multipliers, addends, drops if signed else None, offset, shift, *bounds)
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,21 +257,20 @@ def solve_wide_line(
     if not 0 < top < 2.0**20:
         return None
     shift = min(30 - int(np.floor(np.log2(top))), 52)
-    outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64) << shift
+    outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64)
+    problem = _Problem(steps, outputs, lowest, highest)
     ideal = np.rint(requantization.scales * 2.0**shift).astype(np.int64)
     multipliers, addends = np.zeros_like(ideal), np.zeros_like(ideal)
     open_channels = np.ones(len(ideal), bool)
-    unreached, always = steps > highest[:, None], steps <= lowest[:, None]
     for distance in _CANDIDATES:
-        candidate = np.clip(ideal + distance, 0, (1 << 31) - 1)
-        at_step, before = steps * candidate[:, None], (steps - 1) * candidate[:, None]
-        least = np.where(unreached, -_FAR, outputs - at_step).max(axis=1, initial=-_FAR)
-        most = np.where(always, _FAR, outputs - 1 - before).min(axis=1, initial=_FAR)
-        addend = np.where(most == _FAR, least, np.where(least == -_FAR, most, least + ((most - least) >> 1)))
-        # Nothing but the clamp's lower end is reached where both are open.
-        addend = np.where((most == _FAR) & (least == -_FAR), np.int64(requantization.clamp_min) << shift, addend)
-        good = (least <= most) & open_channels
-        multipliers[good], addends[good] = candidate[good], addend[good]
+        candidate = np.clip(ideal + distance, 0, (1 << 31) - 1)[:, None]
+        least, most = problem.bounds(
+            steps * candidate, (steps - 1) * candidate, outputs << shift, np.ones(len(outputs), bool)
+        )
+        middle = np.rint(requantization.scales * bias * 2.0**shift).astype(np.int64)
+        middle += (requantization.zero_point << shift) + ((1 << shift) >> 1)
+        chosen, good = np.clip(middle, least, np.maximum(least, most)), (least <= most) & open_channels
+        multipliers[good], addends[good] = candidate[good, 0], chosen[good]
         open_channels &= ~good
     if open_channels.any() or (np.abs(addends) >= 1 << 61).any():
         return None

@@ -1,7 +1,5 @@
 """The table and the form of a requantization, chosen by proof."""
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 
@@ -9,9 +7,6 @@ from edgecnn_firmware.compiler.arithmetic.requantization import Line, Requantiza
 from edgecnn_firmware.compiler.emit.context import Emitter, struct_literal, wrapped
 from edgecnn_firmware.compiler.ops.convolution import Products
 from edgecnn_firmware.errors import ModelError
-
-MOST_PRE_SHIFT: Final = 30
-
 
 def requantization_struct(op: Products, emitter: Emitter) -> str:
     """Emit the const struct `edgecnn_requantization` of an op; its C name.
@@ -22,7 +17,7 @@ def requantization_struct(op: Products, emitter: Emitter) -> str:
     emitter.include("edgecnn_requantize.h")
     lowest, highest = op.reach()
     requantization = op.requantization
-    line = solve_line(requantization, op.folded_bias, lowest, highest, most_pre_shift=MOST_PRE_SHIFT)
+    line = solve_line(requantization, op.folded_bias, lowest, highest)
     if line is not None:
         fields, table = _line(line)
     elif requantization.rounding is Rounding.TWICE:
@@ -38,7 +33,7 @@ def requantization_struct(op: Products, emitter: Emitter) -> str:
             "table": name,
             "pre_shift": fields.get("pre_shift", 0),
             "shift": fields.get("shift", 0),
-            "zero_point": requantization.zero_point,
+            "offset": fields.get("offset", requantization.zero_point),
             "clamp_min": requantization.clamp_min,
             "clamp_max": requantization.clamp_max,
         }
@@ -48,23 +43,19 @@ def requantization_struct(op: Products, emitter: Emitter) -> str:
 
 
 def _line(line: Line) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
-    table = np.stack([line.multipliers, line.addends], axis=1)
-    return {"form": "EDGECNN_LINE", "pre_shift": line.pre_shift, "shift": line.shift}, table
+    columns = [line.multipliers, line.addends]
+    fields: dict[str, object] = {"form": "EDGECNN_LINE", "pre_shift": line.pre_shift, "shift": line.shift, "offset": 0}
+    if line.drops is not None:
+        columns.append(line.drops)
+        fields |= {"form": "EDGECNN_SIGNED_LINE", "offset": line.offset}
+    return fields, np.stack(columns, axis=1)
 
 
 def _twice(requantization: Requantization, op: Products) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
     multipliers, shifts = requantization.multipliers()
     lowest, highest = op.reach()
-    bias = op.folded_bias
-    requantization.require_range(lowest + bias, highest + bias)
-    uniform = len(set(shifts.tolist())) == 1 and -30 <= int(shifts[0]) <= -1
-    # The rounding of the uniform form adds up to 2^29 to the doubled high product, which is below the accumulator.
-    small = max(np.abs(lowest + bias).max(), np.abs(highest + bias).max()) < 1 << 30
-    columns = [multipliers, bias] if uniform and small else [multipliers, bias, shifts]
-    table = np.stack(columns, axis=1).astype(np.int32)
-    if uniform and small:
-        return {"form": "EDGECNN_TWICE", "shift": -int(shifts[0])}, table
-    return {"form": "EDGECNN_TWICE_PER_CHANNEL"}, table
+    requantization.require_range(lowest + op.folded_bias, highest + op.folded_bias)
+    return {"form": "EDGECNN_TWICE"}, np.stack([multipliers, op.folded_bias, shifts], axis=1).astype(np.int32)
 
 
 def _wide(op: Products) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
