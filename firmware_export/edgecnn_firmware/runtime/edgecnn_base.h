@@ -25,6 +25,17 @@
 #define EDGECNN_INLINE static inline
 #endif
 
+/* EDGECNN_UNROLL(n) before a loop asks for n turns at a time. */
+#if defined(__clang__)
+#define EDGECNN_PRAGMA(text) _Pragma(#text)
+#define EDGECNN_UNROLL(n) EDGECNN_PRAGMA(clang loop unroll_count(n))
+#elif defined(__GNUC__) && __GNUC__ >= 8 && !defined(EDGECNN_OPTIMIZE_SIZE)
+#define EDGECNN_PRAGMA(text) _Pragma(#text)
+#define EDGECNN_UNROLL(n) EDGECNN_PRAGMA(GCC unroll n)
+#else
+#define EDGECNN_UNROLL(n)
+#endif
+
 /* A build that counts per layer defines this as a call that the counter recognizes. */
 #ifndef EDGECNN_MARK
 #define EDGECNN_MARK(op) ((void)0)

@@ -22,6 +22,24 @@ EDGECNN_INLINE int32_t edgecnn_smlad(uint32_t x, uint32_t w, int32_t sum) {
 #endif
 }
 
+/* sum + low(x) * low(w). */
+EDGECNN_INLINE int32_t edgecnn_smlabb(uint32_t x, uint32_t w, int32_t sum) {
+#if EDGECNN_HAS_DSP
+    return __smlabb((int32_t)x, (int32_t)w, sum);
+#else
+    return sum + (int16_t)(uint16_t)x * (int16_t)(uint16_t)w;
+#endif
+}
+
+/* sum + high(x) * high(w). */
+EDGECNN_INLINE int32_t edgecnn_smlatt(uint32_t x, uint32_t w, int32_t sum) {
+#if EDGECNN_HAS_DSP
+    return __smlatt((int32_t)x, (int32_t)w, sum);
+#else
+    return sum + (int16_t)(uint16_t)(x >> 16) * (int16_t)(uint16_t)(w >> 16);
+#endif
+}
+
 /* Bytes 0 and 2, sign-extended to halves. */
 EDGECNN_INLINE uint32_t edgecnn_sxtb16(uint32_t x) {
 #if EDGECNN_HAS_DSP

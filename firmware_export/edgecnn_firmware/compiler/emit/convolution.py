@@ -4,7 +4,9 @@ from edgecnn_firmware.compiler.emit.context import Emitter, Needs, emit, needs, 
 from edgecnn_firmware.compiler.emit.dsp import (
     dense_scratch_bytes,
     dsp_scratch_bytes,
+    has_fours,
     is_packed,
+    pack_fours,
     pack_pairs,
     why_not_dsp,
 )
@@ -46,14 +48,18 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
 
 @emit.register
 def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
-    emitter.include("edgecnn_depthwise1d.h")
     window = window_struct(op, emitter, op.window, op.inputs[0], pool=1)
     requantization = requantization_struct(op, emitter)
-    weights = emitter.constant("weights", op.weights)
+    if emitter.target.dsp and has_fours(op):
+        emitter.include("edgecnn_depthwise1d_dsp.h")
+        kernel, options, weights = "edgecnn_depthwise1d_dsp", [], emitter.constant("weights", pack_fours(op))
+    else:
+        emitter.include("edgecnn_depthwise1d.h")
+        kernel, options, weights = "edgecnn_depthwise1d", [op.multiplier], emitter.constant("weights", op.weights)
     emitter.call(
-        "edgecnn_depthwise1d",
+        kernel,
         window,
-        op.multiplier,
+        *options,
         requantization,
         emitter.pointer(op.inputs[0]),
         weights,

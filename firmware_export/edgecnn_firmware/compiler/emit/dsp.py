@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Products
+from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Products
 
 _GROUP: Final = 4
 """Output channels at a time."""
@@ -56,3 +56,20 @@ def pack_pairs(op: Products) -> npt.NDArray[np.uint32]:
     words = halves[..., [0, 1]] | halves[..., [2, 3]] << 16
     ordered: npt.NDArray[np.uint32] = words.transpose(0, 2, 3, 1).astype(np.uint32)
     return ordered.reshape(len(ordered), -1, 2)
+
+
+def has_fours(op: Depthwise1D) -> bool:
+    """Whether a depthwise convolution has whole groups of four channels."""
+    return op.multiplier == 1 and op.outputs_per_row % _GROUP == 0
+
+
+def pack_fours(op: Depthwise1D) -> npt.NDArray[np.uint32]:
+    """Weights in the order that edgecnn_depthwise1d_dsp.h states.
+
+    Returns:
+        `(groups, kernel, 2)` words of halves: channels 0 and 2, then 1 and 3.
+    """
+    parts = op.weights_by_output.reshape(-1, _GROUP, op.window.kernel) & 0xFFFF
+    words = parts[:, :2] | parts[:, 2:] << 16
+    ordered: npt.NDArray[np.uint32] = words.transpose(0, 2, 1).astype(np.uint32)
+    return ordered

@@ -43,7 +43,8 @@ def _conv1d(op: Conv1D, position: int, gathers: bool) -> int | None:  # noqa: AR
 def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
     window, channels = op.window, op.inputs[0].channels
     distance = -op.inputs[0].bytes
+    # Some kernels write two rows while they read both patches.
     for row in range(op.output.length):
-        first_read = max(0, row * window.stride - window.pad_before) * channels
+        first_read = max(0, (row - 1) * window.stride - window.pad_before) * channels
         distance = max(distance, (row + 1) * op.outputs_per_row - first_read)
     return distance
