@@ -7,6 +7,7 @@ from typing import Final
 from edgecnn_firmware.compiler.emit import families
 from edgecnn_firmware.compiler.emit.context import needs
 from edgecnn_firmware.compiler.emit.program import Program, write_program
+from edgecnn_firmware.compiler.lowering.context import PROFILES
 from edgecnn_firmware.compiler.lowering.lower import lower_model
 from edgecnn_firmware.compiler.ops.movement import Move, Part
 from edgecnn_firmware.compiler.ops.value import Graph, Op
@@ -35,10 +36,18 @@ def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert
     """
     if not _PREFIX.fullmatch(prefix):
         raise ModelError(f"prefix {prefix[:70]!r}: expected a C name of up to 64 letters, digits and underscores")
-    graph = with_own_outputs(run_passes(lower_model(read_model(data, name), profile)))
     found = find_target(target)
+    if profile not in PROFILES:
+        raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
+    graph = with_own_outputs(run_passes(lower_model(read_model(data, name), profile)))
     arena, scratch = plan(graph, found)
     return write_program(graph, arena, scratch, prefix, found)
+
+
+def prefix_of(stem: str) -> str:
+    """A C name from a file's name: `har-v2` -> `har_v2`."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_")[:64] or "model"
+    return name if name[0].isalpha() else f"model_{name}"[:64]
 
 
 def plan(graph: Graph, target: Target) -> tuple[Arena, dict[int, str]]:
@@ -74,4 +83,4 @@ def with_own_outputs(graph: Graph) -> Graph:
     return replace(graph, ops=tuple(ops), outputs=tuple(outputs))
 
 
-__all__ = ["compile_model", "families", "plan"]
+__all__ = ["compile_model", "families", "plan", "prefix_of"]

@@ -82,6 +82,14 @@ EDGECNN_INLINE int32_t edgecnn_high_mul_add(int32_t a, int32_t b, int32_t c) {
     int32_t y;
     __asm__("smmla %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(c));
     return y;
+#elif defined(__ARM_ARCH_6M__) || (defined(__riscv) && !defined(__riscv_mul))
+    /* Without a long multiplication: four short ones. */
+    const uint32_t a0 = (uint32_t)a & 0xffffu, b0 = (uint32_t)b & 0xffffu;
+    const int32_t a1 = a >> 16, b1 = b >> 16;
+    const uint32_t low = (a0 * b0) >> 16;
+    const int32_t middle = (int32_t)((uint32_t)a1 * b0 + low);
+    const int32_t other = (int32_t)((uint32_t)b1 * a0 + ((uint32_t)middle & 0xffffu));
+    return (int32_t)((uint32_t)a1 * (uint32_t)b1) + (middle >> 16) + (other >> 16) + c;
 #else
     return (int32_t)(((int64_t)a * b) >> 32) + c;
 #endif

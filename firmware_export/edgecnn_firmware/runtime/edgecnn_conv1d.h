@@ -29,6 +29,7 @@ EDGECNN_KERNEL void edgecnn_conv1d(const edgecnn_window *window, const edgecnn_r
                 const int8_t *w0 = weights + c * products;
                 const int8_t *w1 = has_other ? w0 + products : w0;
                 int32_t a00 = 0, a01 = 0, a10 = 0, a11 = 0;
+                EDGECNN_UNROLL(8)
                 for (int i = 0; i < products; ++i) {
                     a00 += x0[i] * w0[i];
                     a01 += x0[i] * w1[i];

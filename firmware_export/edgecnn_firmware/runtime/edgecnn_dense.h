@@ -10,6 +10,7 @@ EDGECNN_KERNEL void edgecnn_dense(int rows, int in, int out, const edgecnn_requa
     for (int row = 0; row < rows; ++row) {
         for (int c = 0; c < out; ++c) {
             int32_t sum = 0;
+            EDGECNN_UNROLL(4)
             for (int i = 0; i < in; ++i) sum += input[row * in + i] * weights[c * in + i];
             output[row * out + c] = (int8_t)edgecnn_requantize(requantization, c, sum);
         }

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "quantize": "Train if needed and write the .tflite files.",
     "benchmark": "Measure a bundle on this machine and write its report.",
     "report": "Draw the report of a bundle again, or compare bundles.",
+    "compile": "Compile a full int8 1-D network to dependency-free C99.",
     "inspect": "Show the ops, shapes, parameters, MACs and bytes of a .tflite file.",
 }
 """Command -> its one line in `edgecnn --help`, the first line of the command's own help."""

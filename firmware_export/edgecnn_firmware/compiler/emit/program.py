@@ -26,6 +26,9 @@ class Program:
     state_bytes: int
     constant_bytes: int
     notes: tuple[str, ...]
+    target: str
+    constants_of_op: tuple[int, ...]
+    """Constant bytes of each op."""
 
     @property
     def source(self) -> str:
@@ -60,18 +63,22 @@ def write_program(
     expressions = _expressions(graph, arena)
     places = {key: f"arena->bytes + {arena.offsets[name]}" for key, name in scratch.items()}
     emitter = Emitter(prefix, target, expressions, places)
+    sizes: list[int] = []
     for position, op in enumerate(graph.ops):
         emitter.op = op
         emitter.line(f"    /* {position}: {_describe(op)} */")
         emitter.line(f"    EDGECNN_MARK({position});")
+        before = sum(constant.bytes for constant in emitter.constants)
         emit(op, emitter)
+        sizes.append(sum(constant.bytes for constant in emitter.constants) - before)
     emitter.line(f"    EDGECNN_MARK({len(graph.ops)});")
     names = {prefix + ".h": _header(graph, arena, prefix, emitter), prefix + ".c": _source(graph, prefix, emitter)}
     for header in _with_dependencies(emitter.includes):
         names[header] = runtime_text(header)
     state_bytes = sum(state.value.bytes for state in graph.states)
     constant_bytes = sum(constant.bytes for constant in emitter.constants) + state_bytes
-    return Program(prefix, names, graph, arena, state_bytes, constant_bytes, tuple(emitter.notes))
+    notes = tuple(emitter.notes)
+    return Program(prefix, names, graph, arena, state_bytes, constant_bytes, notes, target.name, tuple(sizes))
 
 
 def runtime_text(header: str) -> str:

@@ -54,6 +54,8 @@ class Lowering:
         """Variables by name, as the values that hold them."""
         self.initial: dict[str, bytes] = {}
         """First values of variables, by name."""
+        self.done: set[int] = set()
+        """Numbers of ops that were taken in by an earlier one."""
 
     def fail(self, op: Operator, why: str) -> ModelError:
         """The error that refuses an op."""

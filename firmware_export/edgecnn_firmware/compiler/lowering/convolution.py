@@ -24,17 +24,22 @@ from edgecnn_firmware.tflite.options import (
 def lower_convolution(lowering: Lowering, op: Operator) -> None:
     """CONV_2D whose kernel or whose input has size 1 along one spatial axis."""
     options = lowering.options(op, Conv2DOptions)
-    value = lowering.value(op, 0)
-    weights = _weights(lowering, op)
+    value, output = lowering.value(op, 0), lowering.output(op)
+    window, rows = _window(lowering, op, value, output, _weights(lowering, op, 4).shape[1:3], options)
+    make_convolution(lowering, op, value, output, window, rows)
+
+
+def make_convolution(
+    lowering: Lowering, op: Operator, value: Value, output: Value, window: Window, rows: int
+) -> None:
+    """Add the Conv1D of a CONV_2D that moves by `window` over `rows` positions."""
+    weights = _weights(lowering, op, 4)
     out, kernel_h, kernel_w, channels = weights.shape
     if channels != value.channels:
         raise lowering.fail(op, f"weights for {channels} input channels on {value.channels}; groups are not compiled")
-    output = lowering.output(op)
-    window, rows = _window(lowering, op, value, output, (kernel_h, kernel_w), options)
-    bias = _bias(lowering, op, out)
-    requantization = _requantization(
-        lowering, op, value, output, out, Rounding.TWICE, options.fused_activation_function, axis=0
-    )
+    if output.elements != rows * out:
+        raise lowering.fail(op, f"{rows} rows of {out} channels in an output of {output.elements} elements")
+    activation = lowering.options(op, Conv2DOptions).fused_activation_function
     lowering.ops.append(
         Conv1D(
             number=op.index,
@@ -42,8 +47,8 @@ def lower_convolution(lowering: Lowering, op: Operator) -> None:
             inputs=(value,),
             output=output,
             weights=weights.reshape(out, kernel_h * kernel_w, channels),
-            bias=bias,
-            requantization=requantization,
+            bias=_bias(lowering, op, out),
+            requantization=_requantization(lowering, op, value, output, out, Rounding.TWICE, activation, axis=0),
             window=window,
             conv_rows=rows,
         )
@@ -53,13 +58,18 @@ def lower_convolution(lowering: Lowering, op: Operator) -> None:
 def lower_depthwise(lowering: Lowering, op: Operator) -> None:
     """DEPTHWISE_CONV_2D, any depth multiplier."""
     options = lowering.options(op, DepthwiseConv2DOptions)
-    value = lowering.value(op, 0)
-    weights = _weights(lowering, op)
+    value, output = lowering.value(op, 0), lowering.output(op)
+    window, rows = _window(lowering, op, value, output, _weights(lowering, op, 4).shape[1:3], options)
+    make_depthwise(lowering, op, value, output, window, rows)
+
+
+def make_depthwise(lowering: Lowering, op: Operator, value: Value, output: Value, window: Window, rows: int) -> None:
+    """Add the Depthwise1D of a DEPTHWISE_CONV_2D that moves by `window` over `rows` positions."""
+    weights = _weights(lowering, op, 4)
     first, kernel_h, kernel_w, out = weights.shape
-    if first != 1 or out % value.channels:
+    if first != 1 or out % value.channels or output.elements != rows * out:
         raise lowering.fail(op, f"weights of shape {weights.shape} on {value.channels} channels")
-    output = lowering.output(op)
-    window, _ = _window(lowering, op, value, output, (kernel_h, kernel_w), options)
+    activation = lowering.options(op, DepthwiseConv2DOptions).fused_activation_function
     lowering.ops.append(
         Depthwise1D(
             number=op.index,
@@ -68,9 +78,7 @@ def lower_depthwise(lowering: Lowering, op: Operator) -> None:
             output=output,
             weights=weights.reshape(kernel_h * kernel_w, out),
             bias=_bias(lowering, op, out),
-            requantization=_requantization(
-                lowering, op, value, output, out, Rounding.TWICE, options.fused_activation_function, axis=3
-            ),
+            requantization=_requantization(lowering, op, value, output, out, Rounding.TWICE, activation, axis=3),
             window=window,
             multiplier=out // value.channels,
         )
@@ -83,8 +91,8 @@ def lower_dense(lowering: Lowering, op: Operator) -> None:
     if options.weights_format is not WeightsFormat.DEFAULT:
         raise lowering.fail(op, f"weights format {options.weights_format.name}; expected DEFAULT")
     value = lowering.value(op, 0)
-    weights = _weights(lowering, op)
-    if weights.ndim != 2 or value.elements % weights.shape[1]:
+    weights = _weights(lowering, op, 2)
+    if value.elements % weights.shape[1]:
         raise lowering.fail(op, f"weights of shape {weights.shape} on an input of {value.elements} elements")
     out, products = weights.shape
     output = lowering.output(op)
@@ -106,15 +114,15 @@ def lower_dense(lowering: Lowering, op: Operator) -> None:
     )
 
 
-def _weights(lowering: Lowering, op: Operator) -> npt.NDArray[np.int8]:
+def _weights(lowering: Lowering, op: Operator, axes: int) -> npt.NDArray[np.int8]:
     tensor = lowering.tensor(op, 1)
     weights: npt.NDArray[Any] = lowering.constant(op, 1, "the weight tensor")
     if tensor.type != "INT8":
         raise lowering.fail(op, f"weights are {tensor.type}; expected INT8")
     if tensor.quantization is not None and any(tensor.quantization.zero_points):
         raise lowering.fail(op, "weights have a zero point other than 0; expected symmetric int8 weights")
-    if not weights.size:
-        raise lowering.fail(op, "weights have no elements")
+    if not weights.size or weights.ndim != axes:
+        raise lowering.fail(op, f"weights of shape {weights.shape}; expected {axes} axes")
     return weights
 
 
@@ -157,7 +165,7 @@ def _window(
     op: Operator,
     value: Value,
     output: Value,
-    kernel: tuple[int, int],
+    kernel: tuple[int, ...],
     options: Conv2DOptions | DepthwiseConv2DOptions,
 ) -> tuple[Window, int]:
     """The window along the one axis that it moves on, and the number of its positions."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from edgecnn_firmware.compiler.lowering import convolution, movement, variables
+from edgecnn_firmware.compiler.lowering import convolution, dilation, movement, variables
 from edgecnn_firmware.compiler.lowering.context import PROFILES, Lower, Lowering
 from edgecnn_firmware.compiler.ops.value import Graph
 from edgecnn_firmware.errors import ModelError
@@ -11,6 +11,7 @@ from edgecnn_firmware.tflite.model import Model, Operator
 
 LOWER: Final[Mapping[str, Lower]] = {
     **convolution.LOWER,
+    **dilation.LOWER,
     **movement.LOWER,
     **variables.LOWER,
 }
@@ -30,7 +31,8 @@ def lower_model(model: Model, profile: str = "litert") -> Graph:
     for index in graph.inputs:
         lowering.known[index] = lowering.make_value(None, graph.tensors[index])
     for op in graph.operators:
-        _lower_op(lowering, op)
+        if op.index not in lowering.done:
+            _lower_op(lowering, op)
     outputs = []
     for index in graph.outputs:
         if index not in lowering.known:

@@ -1,0 +1,49 @@
+"""`edgecnn compile`: an int8 `.tflite` file -> C99."""
+
+from pathlib import Path
+
+import click
+
+from edgecnn.cli.console import JSON, print_json, print_table
+
+
+@click.command("compile", epilog="Example: edgecnn compile build/ecg_demo/model.tflite --name ecg --output src/ecg")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the C files.  [default: NAME_c]")
+@click.option("--name", help="C prefix of every public name.  [default: from the file's name]")
+@click.option(
+    "--target",
+    default="portable",
+    show_default=True,
+    help="Kernels: portable (plain C99) or armv7e-m (Cortex-M4, M7, M33: DSP instructions).",
+)
+@click.option(
+    "--rounding",
+    default="litert",
+    show_default=True,
+    help="Whose reference kernels to equal byte for byte: litert or tflm (TFLite Micro).",
+)
+@JSON
+def command(model: Path, output: Path | None, name: str | None, target: str, rounding: str, as_json: bool) -> None:
+    """Compile a full int8 1-D network to dependency-free C99."""
+    from edgecnn_firmware.compiler.compile import compile_model, prefix_of
+    from edgecnn_firmware.compiler.report import op_rows, summarize_program
+    from edgecnn_firmware.compiler.write import write_files
+
+    prefix = name or prefix_of(model.stem)
+    folder = output or Path(f"{prefix}_c")
+    program = compile_model(model.read_bytes(), str(model), prefix, profile=rounding, target=target)
+    write_files(program, folder)
+    summary = summarize_program(program)
+    if as_json:
+        print_json({"folder": str(folder), **summary})
+        return
+    columns = ["#", "op", "input", "output", "MACs", "constant bytes"]
+    print_table(model.name, columns, op_rows(program), numeric={0, 4, 5})
+    click.echo(
+        f"{folder}: {', '.join(sorted(program.files))}\n"
+        f"{program.constant_bytes:,} bytes of constants; arena {program.arena.bytes:,} bytes "
+        f"(lower bound {program.arena.lower_bound:,}); state {program.state_bytes:,} bytes; {program.graph.macs:,} MACs"
+    )
+    for note in program.notes:
+        click.echo(note)
