@@ -13,7 +13,7 @@ from edgecnn_firmware.compiler.ops.movement import Move, Part
 from edgecnn_firmware.compiler.ops.value import Graph, Op
 from edgecnn_firmware.compiler.passes import run_passes
 from edgecnn_firmware.compiler.plan.arena import Arena, blocks_of, plan_arena
-from edgecnn_firmware.compiler.plan.overlap import least_distance
+from edgecnn_firmware.compiler.plan.overlap import ANYWHERE, least_distance
 from edgecnn_firmware.compiler.targets import Target, find_target
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.reader import read_model
@@ -57,7 +57,8 @@ def plan(graph: Graph, target: Target) -> tuple[Arena, dict[int, str]]:
     )
 
     def distance(op: Op, position: int) -> int | None:
-        return least_distance(op, position, needs(op, target).gathers)
+        found = needs(op, target)
+        return -ANYWHERE if found.copies else least_distance(op, position, found.gathers)
 
     blocks, sharings = blocks_of(graph, lambda op: needs(op, target).scratch_bytes, distance, outside)
     arena = plan_arena(blocks, sharings)

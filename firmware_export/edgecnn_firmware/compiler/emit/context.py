@@ -133,6 +133,8 @@ class Needs:
     """Memory while it runs, aligned to 4."""
     gathers: bool = False
     """It copies the patches of a pair of rows before it writes the rows."""
+    copies: bool = False
+    """It copies its whole input before it writes anything."""
 
 
 @singledispatch

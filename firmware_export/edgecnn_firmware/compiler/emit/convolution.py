@@ -10,7 +10,8 @@ from edgecnn_firmware.compiler.emit.dsp import (
     pack_pairs,
     why_not_dsp,
 )
-from edgecnn_firmware.compiler.emit.requantization import requantization_struct
+from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_struct
+from edgecnn_firmware.compiler.emit.vnni import by_columns, pack_quads, pack_start, vnni_scratch_bytes
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.targets import Target
@@ -26,21 +27,24 @@ def is_direct(op: Conv1D | Depthwise1D) -> bool:
 @emit.register
 def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     window = window_struct(op, emitter, op.window, op.inputs[0], pool=op.pool)
-    requantization = requantization_struct(op, emitter)
     reason = why_not_dsp(op) if emitter.target.dsp else ""
-    if emitter.target.dsp and not reason:
-        kernel, weights = "edgecnn_conv1d_dsp", emitter.constant("weights", pack_pairs(op))
+    columns = None
+    if emitter.target.vnni and line_of(op) is not None:
+        kernel, columns = "edgecnn_conv1d_vnni", by_columns
+        constants = [emitter.constant("weights", pack_quads(op)), emitter.constant("start", pack_start(op))]
+    elif emitter.target.dsp and not reason:
+        kernel, constants = "edgecnn_conv1d_dsp", [emitter.constant("weights", pack_pairs(op))]
     else:
-        kernel, weights = "edgecnn_conv1d", emitter.constant("weights", op.weights)
+        kernel, constants = "edgecnn_conv1d", [emitter.constant("weights", op.weights)]
     if reason:
         emitter.notes.append(f"op {op.number} runs in plain C: {reason}")
     emitter.include(f"{kernel}.h")
     emitter.call(
         kernel,
         window,
-        requantization,
+        requantization_struct(op, emitter, columns),
         emitter.pointer(op.inputs[0]),
-        weights,
+        *constants,
         emitter.pointer(op.output),
         emitter.scratch(op),
     )
@@ -94,6 +98,8 @@ def _dense_needs(op: Dense, target: Target) -> Needs:
 
 @needs.register
 def _conv1d_needs(op: Conv1D, target: Target) -> Needs:
+    if target.vnni and line_of(op) is not None:
+        return Needs(vnni_scratch_bytes(op), copies=True)
     if target.dsp and not why_not_dsp(op):
         return Needs(dsp_scratch_bytes(op, is_direct(op)), gathers=True)
     if is_direct(op):

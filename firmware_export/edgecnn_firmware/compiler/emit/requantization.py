@@ -1,5 +1,9 @@
 """The table and the form of a requantization, chosen by proof."""
 
+from collections.abc import Callable
+from functools import cache
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,18 +12,33 @@ from edgecnn_firmware.compiler.emit.context import Emitter, struct_literal, wrap
 from edgecnn_firmware.compiler.ops.convolution import Products
 from edgecnn_firmware.errors import ModelError
 
-def requantization_struct(op: Products, emitter: Emitter) -> str:
-    """Emit the const struct `edgecnn_requantization` of an op; its C name.
+Columns: TypeAlias = Callable[[Line], npt.NDArray[np.int32]]
+
+
+@cache
+def line_of(op: Products) -> Line | None:
+    """The 32-bit form of an op's requantization, where there is one."""
+    return solve_line(op.requantization, op.folded_bias, *op.reach())
+
+
+def requantization_struct(op: Products, emitter: Emitter, columns: Columns | None = None) -> str:
+    """Emit the const struct `edgecnn_requantization` of an op; a pointer to it.
+
+    Args:
+        op: the op.
+        emitter: where it goes.
+        columns: another layout of a line's table than one row a channel, for kernels that ask for it.
 
     Raises:
         ModelError: no form equals the reference on every reachable accumulator.
     """
     emitter.include("edgecnn_requantize.h")
-    lowest, highest = op.reach()
     requantization = op.requantization
-    line = solve_line(requantization, op.folded_bias, lowest, highest)
+    line = line_of(op)
     if line is not None:
         fields, table = _line(line)
+        if columns is not None:
+            table = columns(line)
     elif requantization.rounding is Rounding.TWICE:
         fields, table = _twice(requantization, op)
     else:

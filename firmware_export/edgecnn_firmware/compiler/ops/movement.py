@@ -48,7 +48,7 @@ def simplify(part: Part) -> Part:
             merged[-1] = (merged[-1][0] * size, source, output)
         else:
             merged.append((size, source, output))
-    sizes, sources, outputs = zip(*merged, strict=True) if merged else ((), (), ())
+    sizes, sources, outputs = zip(*(merged or [(1, 1, 1)]), strict=True)
     return Part(part.source, sizes, part.source_start, sources, part.output_start, outputs)
 
 

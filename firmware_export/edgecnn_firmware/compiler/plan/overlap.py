@@ -5,9 +5,13 @@ below the input and run after it, as long as no element is overwritten that is s
 """
 
 from functools import singledispatch
+from typing import Final
 
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Depthwise1D
 from edgecnn_firmware.compiler.ops.value import Op
+
+ANYWHERE: Final = 1 << 40
+"""Beyond any arena."""
 
 
 @singledispatch
