@@ -39,7 +39,13 @@ def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert
     found = find_target(target)
     if profile not in PROFILES:
         raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
-    graph = with_own_outputs(run_passes(lower_model(read_model(data, name), profile)))
+    return compile_graph(run_passes(lower_model(read_model(data, name), profile)), prefix, found.name)
+
+
+def compile_graph(graph: Graph, prefix: str, target: str) -> Program:
+    """Plan and emit a graph; arguments as `compile_model`."""
+    found = find_target(target)
+    graph = with_own_outputs(graph)
     arena, scratch = plan(graph, found)
     return write_program(graph, arena, scratch, prefix, found)
 
@@ -84,4 +90,4 @@ def with_own_outputs(graph: Graph) -> Graph:
     return replace(graph, ops=tuple(ops), outputs=tuple(outputs))
 
 
-__all__ = ["compile_model", "families", "plan", "prefix_of"]
+__all__ = ["compile_graph", "compile_model", "families", "plan", "prefix_of"]

@@ -10,8 +10,9 @@ from edgecnn_firmware.compiler.emit.dsp import (
     pack_pairs,
     why_not_dsp,
 )
+from edgecnn_firmware.compiler.emit.mve import mve_scratch_bytes, pack_sixteens
 from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_struct
-from edgecnn_firmware.compiler.emit.vnni import by_columns, pack_quads, pack_start, vnni_scratch_bytes
+from edgecnn_firmware.compiler.emit.vnni import pack_quads, pack_start, vnni_scratch_bytes
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.targets import Target
@@ -28,9 +29,11 @@ def is_direct(op: Conv1D | Depthwise1D) -> bool:
 def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     window = window_struct(op, emitter, op.window, op.inputs[0], pool=op.pool)
     reason = why_not_dsp(op) if emitter.target.dsp else ""
-    columns = None
-    if emitter.target.vnni and line_of(op) is not None:
-        kernel, columns = "edgecnn_conv1d_vnni", by_columns
+    lanes = 1
+    if emitter.target.mve and line_of(op) is not None:
+        kernel, lanes, constants = "edgecnn_conv1d_mve", 4, [emitter.constant("weights", pack_sixteens(op))]
+    elif emitter.target.vnni and line_of(op) is not None:
+        kernel, lanes = "edgecnn_conv1d_vnni", 16
         constants = [emitter.constant("weights", pack_quads(op)), emitter.constant("start", pack_start(op))]
     elif emitter.target.dsp and not reason:
         kernel, constants = "edgecnn_conv1d_dsp", [emitter.constant("weights", pack_pairs(op))]
@@ -42,7 +45,7 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     emitter.call(
         kernel,
         window,
-        requantization_struct(op, emitter, columns),
+        requantization_struct(op, emitter, lanes),
         emitter.pointer(op.inputs[0]),
         *constants,
         emitter.pointer(op.output),
@@ -53,8 +56,11 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
 @emit.register
 def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     window = window_struct(op, emitter, op.window, op.inputs[0], pool=1)
-    requantization = requantization_struct(op, emitter)
-    if emitter.target.dsp and has_fours(op):
+    lanes = 1
+    if emitter.target.mve and has_fours(op) and line_of(op) is not None:
+        emitter.include("edgecnn_depthwise1d_mve.h")
+        kernel, options, lanes, weights = "edgecnn_depthwise1d_mve", [], 4, emitter.constant("weights", op.weights)
+    elif emitter.target.dsp and has_fours(op):
         emitter.include("edgecnn_depthwise1d_dsp.h")
         kernel, options, weights = "edgecnn_depthwise1d_dsp", [], emitter.constant("weights", pack_fours(op))
     else:
@@ -64,7 +70,7 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
         kernel,
         window,
         *options,
-        requantization,
+        requantization_struct(op, emitter, lanes),
         emitter.pointer(op.inputs[0]),
         weights,
         emitter.pointer(op.output),
@@ -100,6 +106,8 @@ def _dense_needs(op: Dense, target: Target) -> Needs:
 def _conv1d_needs(op: Conv1D, target: Target) -> Needs:
     if target.vnni and line_of(op) is not None:
         return Needs(vnni_scratch_bytes(op), copies=True)
+    if target.mve and line_of(op) is not None:
+        return Needs(mve_scratch_bytes(op))
     if target.dsp and not why_not_dsp(op):
         return Needs(dsp_scratch_bytes(op, is_direct(op)), gathers=True)
     if is_direct(op):

@@ -1,8 +1,6 @@
 """The table and the form of a requantization, chosen by proof."""
 
-from collections.abc import Callable
 from functools import cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,22 +10,19 @@ from edgecnn_firmware.compiler.emit.context import Emitter, struct_literal, wrap
 from edgecnn_firmware.compiler.ops.convolution import Products
 from edgecnn_firmware.errors import ModelError
 
-Columns: TypeAlias = Callable[[Line], npt.NDArray[np.int32]]
-
-
 @cache
 def line_of(op: Products) -> Line | None:
     """The 32-bit form of an op's requantization, where there is one."""
     return solve_line(op.requantization, op.folded_bias, *op.reach())
 
 
-def requantization_struct(op: Products, emitter: Emitter, columns: Columns | None = None) -> str:
+def requantization_struct(op: Products, emitter: Emitter, lanes: int = 1) -> str:
     """Emit the const struct `edgecnn_requantization` of an op; a pointer to it.
 
     Args:
         op: the op.
         emitter: where it goes.
-        columns: another layout of a line's table than one row a channel, for kernels that ask for it.
+        lanes: channels whose multipliers lie next to each other in a line's table, then their addends, then their drops.
 
     Raises:
         ModelError: no form equals the reference on every reachable accumulator.
@@ -37,8 +32,7 @@ def requantization_struct(op: Products, emitter: Emitter, columns: Columns | Non
     line = line_of(op)
     if line is not None:
         fields, table = _line(line)
-        if columns is not None:
-            table = columns(line)
+        table = by_columns(table, lanes)
     elif requantization.rounding is Rounding.TWICE:
         fields, table = _twice(requantization, op)
     else:
@@ -59,6 +53,14 @@ def requantization_struct(op: Products, emitter: Emitter, columns: Columns | Non
     )
     emitter.line(wrapped(f"static const edgecnn_requantization {struct} = ", text, ";"))
     return f"&{struct}"
+
+
+def by_columns(table: npt.NDArray[np.int32], lanes: int) -> npt.NDArray[np.int32]:
+    """A table `(channels, words)` as `(groups, words, lanes)`, with zeros up to a whole group."""
+    channels, words = table.shape
+    padded = np.zeros((-(-channels // lanes) * lanes, words), np.int32)
+    padded[:channels] = table
+    return np.ascontiguousarray(padded.reshape(-1, lanes, words).transpose(0, 2, 1))
 
 
 def _line(line: Line) -> tuple[dict[str, object], npt.NDArray[np.int32]]:

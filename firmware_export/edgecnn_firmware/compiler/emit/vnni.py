@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn_firmware.compiler.arithmetic.requantization import Line
 from edgecnn_firmware.compiler.ops.convolution import Conv1D
 
 _LANES: Final = 16
@@ -36,12 +35,3 @@ def pack_start(op: Conv1D) -> npt.NDArray[np.int32]:
     start = np.zeros(-(-op.outputs_per_row // _LANES) * _LANES, np.int32)
     start[: op.outputs_per_row] = -128 * op.weights_by_output.sum(axis=1)
     return start
-
-
-def by_columns(line: Line) -> npt.NDArray[np.int32]:
-    """The table of a line, sixteen channels' multipliers, addends and drops after each other."""
-    columns = [line.multipliers, line.addends] + ([line.drops] if line.drops is not None else [])
-    out = len(line.multipliers)
-    padded = np.zeros((len(columns), -(-out // _LANES) * _LANES), np.int32)
-    padded[:, :out] = np.stack(columns)
-    return np.ascontiguousarray(padded.reshape(len(columns), -1, _LANES).transpose(1, 0, 2))

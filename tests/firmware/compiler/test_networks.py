@@ -1,0 +1,67 @@
+"""Random networks: LiteRT's reference kernels, the numpy oracle and the compiled C give the same bytes.
+
+`EDGECNN_NETWORKS` sets how many (the nightly run takes 100,000), `EDGECNN_FIRST_SEED` where they begin. A mismatch names the
+seed; `python -m tests.firmware.compiler.repeat SEED TARGET` shows its first differing op.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecnn_firmware.compiler.compile import compile_model
+from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.compiler.oracle import Oracle
+from edgecnn_firmware.errors import ModelError
+
+from .architectures import random_network
+from .batch import SANITIZERS, run_batch
+from .native import compilers
+from .networks import Reference, random_int8
+from .repeat import explain
+
+NETWORKS = int(os.environ.get("EDGECNN_NETWORKS", "2000"))
+FIRST = int(os.environ.get("EDGECNN_FIRST_SEED", "0"))
+BATCH = 50
+CALLS = 8
+TARGETS = ("portable", "armv7e-m", "portable", "x86-64-vnni")
+"""Every network runs on one; the kernels of other machines run in their plain C form here."""
+
+
+def _batches() -> list[range]:
+    return [range(start, min(start + BATCH, FIRST + NETWORKS)) for start in range(FIRST, FIRST + NETWORKS, BATCH)]
+
+
+@pytest.mark.parametrize("seeds", _batches(), ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
+def test_random_networks_are_byte_equal(seeds: range, tmp_path: Path) -> None:
+    if "gcc" not in compilers():
+        pytest.skip("gcc is not installed")
+    programs: list[Program] = []
+    inputs, expected, kept = [], [], []
+    refused = 0
+    for seed in seeds:
+        model = random_network(seed)
+        target = TARGETS[seed % len(TARGETS)]
+        try:
+            program = compile_model(model, f"seed {seed}", f"net{seed}", target=target)
+        except ModelError as error:
+            # The generator draws extreme scales, where sums may leave int32: the one reason to refuse.
+            assert "beyond int32" in str(error), f"seed {seed}: {error}"
+            refused += 1
+            continue
+        reference, oracle = Reference(model), Oracle(program.graph)
+        rng = np.random.default_rng(seed)
+        windows = [random_int8(rng, program.graph.inputs[0].shape, kind) for kind in range(CALLS)]
+        outputs = [reference.run(window)[0] for window in windows]
+        for window, output in zip(windows, outputs, strict=True):
+            assert np.array_equal(oracle.run(window)[0].ravel(), output.ravel()), explain(seed, target, window)
+        programs.append(program)
+        inputs.append(np.stack([window.ravel() for window in windows]))
+        expected.append(np.stack([output.view(np.uint8).ravel() for output in outputs]))
+        kept.append((seed, target, windows))
+    assert refused <= len(seeds) // 5
+    found = run_batch(programs, inputs, tmp_path, (*SANITIZERS, "-DEDGECNN_NO_SIMD"))
+    for output, wanted, (seed, target, windows) in zip(found, expected, kept, strict=True):
+        wrong = np.flatnonzero((output != wanted).any(axis=1))
+        assert not len(wrong), explain(seed, target, windows[wrong[0]])
