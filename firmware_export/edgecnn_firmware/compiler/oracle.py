@@ -7,8 +7,15 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.compiler.arithmetic.fixed_point import multiply_by_multiplier
+from edgecnn_firmware.compiler.arithmetic.reduction import rounded_average
+from edgecnn_firmware.compiler.arithmetic.softmax import softmax
+from edgecnn_firmware.compiler.ops.activation import ArgMax, Dequantize, PRelu, QuantizeFloat, Softmax, Table
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
+from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, Sum
 from edgecnn_firmware.compiler.ops.movement import Move
+from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
+from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
 from edgecnn_firmware.compiler.ops.value import Graph, Op, Value
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -87,6 +94,107 @@ def _move(op: Move, inputs: Sequence[Array]) -> Array:
         target = part.output_start + np.asarray(part.output_strides, np.int64) @ grid
         output[target] = inputs[part.source].reshape(-1)[source]
     return output
+
+
+@evaluate.register
+def _max_pool(op: MaxPool1D, inputs: Sequence[Array]) -> Array:
+    rows, inside = _windows(op, inputs[0])
+    pooled: Array = np.where(inside[:, :, None], rows, -(1 << 20)).max(axis=1)
+    return np.clip(pooled, op.clamp_min, op.clamp_max).astype(np.int8)
+
+
+@evaluate.register
+def _average_pool(op: AveragePool1D, inputs: Sequence[Array]) -> Array:
+    rows, inside = _windows(op, inputs[0])
+    sums = np.where(inside[:, :, None], rows, 0).sum(axis=1)
+    averages = rounded_average(sums, inside.sum(axis=1)[:, None])
+    return np.clip(averages, op.clamp_min, op.clamp_max).astype(np.int8)
+
+
+@evaluate.register
+def _mean(op: Mean, inputs: Sequence[Array]) -> Array:
+    rows = inputs[0].reshape(-1, op.rows, op.output.channels).astype(np.int64)
+    sums = rows.sum(axis=1) - op.rows * op.inputs[0].affine.zero_point
+    scaled = multiply_by_multiplier(sums, op.multiplier, op.shift) + op.output.affine.zero_point
+    return np.clip(scaled, -128, 127).astype(np.int8)
+
+
+@evaluate.register
+def _reduce_max(op: ReduceMax, inputs: Sequence[Array]) -> Array:
+    found: Array = inputs[0].reshape(-1, op.rows, op.output.channels).max(axis=1)
+    return found
+
+
+@evaluate.register
+def _sum(op: Sum, inputs: Sequence[Array]) -> Array:
+    return op.parameters.apply(*op.operands(list(inputs)))
+
+
+@evaluate.register
+def _product(op: Product, inputs: Sequence[Array]) -> Array:
+    a, b = op.operands(list(inputs))
+    products = (a - op.zero_points[0]) * (b - op.zero_points[1])
+    return op.requantization.apply(products[..., None])[..., 0]
+
+
+@evaluate.register
+def _extreme(op: Extreme, inputs: Sequence[Array]) -> Array:
+    a, b = op.operands(list(inputs))
+    found: Array = (np.minimum if op.kind == "min" else np.maximum)(a, b).astype(np.int8)
+    return found
+
+
+@evaluate.register
+def _table(op: Table, inputs: Sequence[Array]) -> Array:
+    lowest = 0 if op.inputs[0].type == "uint8" else -128
+    found: Array = op.table[inputs[0].astype(np.int64) - lowest]
+    return found
+
+
+@evaluate.register
+def _softmax(op: Softmax, inputs: Sequence[Array]) -> Array:
+    return softmax(inputs[0], op.parameters)
+
+
+@evaluate.register
+def _prelu(op: PRelu, inputs: Sequence[Array]) -> Array:
+    centered = inputs[0].astype(np.int64) - op.inputs[0].affine.zero_point
+    slopes = op.alpha.astype(np.int64) - op.alpha_zero_point
+    rising = multiply_by_multiplier(centered, *op.positive)
+    falling = multiply_by_multiplier(centered * slopes, *op.negative)
+    found = np.where(centered >= 0, rising, falling) + op.output.affine.zero_point
+    return np.clip(found, -128, 127).astype(np.int8)
+
+
+@evaluate.register
+def _arg_max(op: ArgMax, inputs: Sequence[Array]) -> Array:
+    found: Array = inputs[0].argmax(axis=-1).astype(_NUMPY[op.output.type])
+    return found
+
+
+@evaluate.register
+def _quantize_float(op: QuantizeFloat, inputs: Sequence[Array]) -> Array:
+    low = 0 if op.output.type == "uint8" else -128
+    quotient = inputs[0].astype(np.float32) / np.float32(op.output.affine.scale)
+    bounded = np.clip(np.nan_to_num(quotient, nan=0.0), -1024, 1024).astype(np.float64)
+    rounded = np.copysign(np.floor(np.abs(bounded) + 0.5), bounded).astype(np.int64) + op.output.affine.zero_point
+    found: Array = np.clip(rounded, low, low + 255).astype(_NUMPY[op.output.type])
+    return found
+
+
+@evaluate.register
+def _dequantize(op: Dequantize, inputs: Sequence[Array]) -> Array:
+    steps = inputs[0].astype(np.int32) - op.inputs[0].affine.zero_point
+    found: Array = steps.astype(np.float32) * np.float32(op.inputs[0].affine.scale)
+    return found
+
+
+def _windows(op: MaxPool1D | AveragePool1D, array: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """`(rows, kernel, channels)` what a pooling sees, and which of its rows lie inside the input."""
+    value, window = op.inputs[0], op.window
+    samples = array.reshape(value.length, value.channels).astype(np.int64)
+    at = np.arange(op.output.length)[:, None] * window.stride - window.pad_before + np.arange(window.kernel)
+    return samples[np.clip(at, 0, value.length - 1)], (at >= 0) & (at < value.length)
 
 
 def _patches(value: Value, array: Array, window: Window, rows: int) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64
 from edgecnn_firmware.compiler.arithmetic.requantization import Line, Requantization, Rounding, solve_line, solve_wide_line
 from edgecnn_firmware.compiler.emit.context import Emitter, struct_literal, wrapped
 from edgecnn_firmware.compiler.ops.convolution import Products
@@ -27,23 +28,51 @@ def requantization_struct(op: Products, emitter: Emitter, lanes: int = 1) -> str
     Raises:
         ModelError: no form equals the reference on every reachable accumulator.
     """
-    emitter.include("edgecnn_requantize.h")
-    requantization = op.requantization
     line = line_of(op)
+    return _struct(emitter, op.number, op.label, op.requantization, op.folded_bias, *op.reach(), line, lanes)
+
+
+def requantization_fields(
+    emitter: Emitter,
+    number: int,
+    label: str,
+    requantization: Requantization,
+    bias: Int64,
+    lowest: Int64,
+    highest: Int64,
+) -> str:
+    """The same for sums that no convolution makes; arguments as `solve_line`."""
+    line = solve_line(requantization, bias, lowest, highest)
+    return _struct(emitter, number, label, requantization, bias, lowest, highest, line, 1)
+
+
+def _struct(
+    emitter: Emitter,
+    number: int,
+    label: str,
+    requantization: Requantization,
+    bias: Int64,
+    lowest: Int64,
+    highest: Int64,
+    line: Line | None,
+    lanes: int,
+) -> str:
+    emitter.include("edgecnn_requantize.h")
+    requantization.require_range(lowest + bias, highest + bias)
     if line is not None:
         fields, table = _line(line)
         table = by_columns(table, lanes)
     elif requantization.rounding is Rounding.TWICE:
-        fields, table = _twice(requantization, op)
+        fields, table = _twice(requantization, bias)
     else:
-        fields, table = _wide(op)
-    number = op.number
-    name = emitter.constant("requantize", table)
+        fields, table = _wide(number, label, requantization, bias, lowest, highest)
+    if line is None:
+        emitter.notes.append(f"op {number} requantizes by {fields['form']}: no shorter form equals the reference")
     struct = f"op{number}_requantization"
     text = struct_literal(
         {
             "form": fields["form"],
-            "table": name,
+            "table": emitter.constant("requantize", table),
             "pre_shift": fields.get("pre_shift", 0),
             "shift": fields.get("shift", 0),
             "offset": fields.get("offset", requantization.zero_point),
@@ -72,17 +101,17 @@ def _line(line: Line) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
     return fields, np.stack(columns, axis=1)
 
 
-def _twice(requantization: Requantization, op: Products) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
+def _twice(requantization: Requantization, bias: Int64) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
     multipliers, shifts = requantization.multipliers()
-    lowest, highest = op.reach()
-    requantization.require_range(lowest + op.folded_bias, highest + op.folded_bias)
-    return {"form": "EDGECNN_TWICE"}, np.stack([multipliers, op.folded_bias, shifts], axis=1).astype(np.int32)
+    return {"form": "EDGECNN_TWICE"}, np.stack([multipliers, bias, shifts], axis=1).astype(np.int32)
 
 
-def _wide(op: Products) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
-    line = solve_wide_line(op.requantization, op.folded_bias, *op.reach())
+def _wide(
+    number: int, label: str, requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64
+) -> tuple[dict[str, object], npt.NDArray[np.int32]]:
+    line = solve_wide_line(requantization, bias, lowest, highest)
     if line is None:
-        raise ModelError(f"op #{op.number} {op.label}: no integer form was found that equals its float64 rounding")
+        raise ModelError(f"op #{number} {label}: no integer form was found that equals its float64 rounding")
     low, high = line.addends & 0xFFFFFFFF, line.addends >> 32
     table = np.stack([line.multipliers.astype(np.int64), low.astype(np.uint32).view(np.int32), high], axis=1)
     return {"form": "EDGECNN_WIDE_LINE", "shift": line.shift}, table.astype(np.int32)

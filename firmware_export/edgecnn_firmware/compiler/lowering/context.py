@@ -43,6 +43,7 @@ class Lowering:
         self.subgraphs = model.subgraphs
         self.file = model.name
         self.profile = profile
+        self._fresh = len(model.main.tensors)
         self.ops: list[Op] = []
         self.states: list[State] = []
         self.known: dict[int, Value] = {}
@@ -56,6 +57,11 @@ class Lowering:
         """First values of variables, by name."""
         self.done: set[int] = set()
         """Numbers of ops that were taken in by an earlier one."""
+
+    def fresh_storage(self) -> int:
+        """A number for a value that no tensor of the file holds."""
+        self._fresh += 1
+        return self._fresh
 
     def fail(self, op: Operator, why: str) -> ModelError:
         """The error that refuses an op."""

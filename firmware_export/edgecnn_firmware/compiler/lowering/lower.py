@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
-from edgecnn_firmware.compiler.lowering import convolution, dilation, movement, variables
+from edgecnn_firmware.compiler.lowering import activation, convolution, dilation, elementwise, movement, reduction, variables
 from edgecnn_firmware.compiler.lowering.context import PROFILES, Lower, Lowering
 from edgecnn_firmware.compiler.ops.value import Graph
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.model import Model, Operator
 
 LOWER: Final[Mapping[str, Lower]] = {
+    **activation.LOWER,
     **convolution.LOWER,
     **dilation.LOWER,
+    **elementwise.LOWER,
     **movement.LOWER,
+    **reduction.LOWER,
     **variables.LOWER,
 }
 """Every op that is compiled."""

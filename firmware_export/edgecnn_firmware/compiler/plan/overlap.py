@@ -7,7 +7,11 @@ below the input and run after it, as long as no element is overwritten that is s
 from functools import singledispatch
 from typing import Final
 
+from edgecnn_firmware.compiler.ops.activation import PRelu, Table
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Depthwise1D
+from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, Sum
+from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
+from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
 from edgecnn_firmware.compiler.ops.value import Op
 
 ANYWHERE: Final = 1 << 40
@@ -52,3 +56,31 @@ def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  
         first_read = max(0, (row - 1) * window.stride - window.pad_before) * channels
         distance = max(distance, (row + 1) * op.outputs_per_row - first_read)
     return distance
+
+
+@least_distance.register(Table)
+@least_distance.register(PRelu)
+@least_distance.register(Extreme)
+@least_distance.register(Product)
+@least_distance.register(Sum)
+def _in_place(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+    # An operand that serves every row is read again for each.
+    return 0 if op.inputs[position].elements == op.output.elements else None
+
+
+@least_distance.register(MaxPool1D)
+@least_distance.register(AveragePool1D)
+def _pooling(op: MaxPool1D | AveragePool1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+    window, channels = op.window, op.output.channels
+    distance = -op.inputs[0].bytes
+    for row in range(op.output.length):
+        # Within a row, a channel is written once it has been read, and later ones lie behind it.
+        first_read = max(0, row * window.stride - window.pad_before) * channels
+        distance = max(distance, row * channels - first_read)
+    return distance
+
+
+@least_distance.register(Mean)
+@least_distance.register(ReduceMax)
+def _reduction(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+    return 0

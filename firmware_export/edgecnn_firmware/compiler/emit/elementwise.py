@@ -1,0 +1,86 @@
+"""Sum, Product and Extreme -> calls."""
+
+import numpy as np
+
+from edgecnn_firmware.compiler.arithmetic.binary import Scaling, solve_pair_line
+from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.requantization import requantization_fields
+from edgecnn_firmware.compiler.ops.elementwise import Binary, Extreme, Product, Sum
+from edgecnn_firmware.compiler.ops.value import Value
+
+
+def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
+    """Emit the struct `edgecnn_pairs`; a pointer to it and to both operands."""
+    emitter.include("edgecnn_elementwise.h")
+    channels = op.output.channels
+
+    def step(value: Value) -> int:
+        return channels if value.elements == op.output.elements else 0
+
+    pointers = [emitter.pointer(value) for value in op.inputs]
+    steps = [step(value) for value in op.inputs]
+    if op.constant is not None:
+        place = 0 if op.constant_first else 1
+        pointers.insert(place, emitter.constant("operand", op.constant))
+        steps.insert(place, 0)
+    text = struct_literal(
+        {"rows": op.output.length, "channels": channels, "a_step": steps[0], "b_step": steps[1]}
+    )
+    emitter.line(wrapped(f"static const edgecnn_pairs op{op.number}_pairs = ", text, ";"))
+    return f"&op{op.number}_pairs", pointers
+
+
+@emit.register
+def _sum(op: Sum, emitter: Emitter) -> None:
+    pairs, pointers = _operands(op, emitter)
+    p = op.parameters
+    line = solve_pair_line(p, op.output.affine)
+    if line is not None:
+        kernel, kind = "edgecnn_add_line", "edgecnn_pair_line"
+        fields: dict[str, object] = {
+            "first": line.first,
+            "second": line.second,
+            "addend": line.addend,
+            "drop": line.drop,
+            "offset": line.offset,
+            "shift": line.shift,
+        }
+    else:
+        kernel, kind = "edgecnn_add", "edgecnn_sum"
+        fields = {
+            "first": _scaling(p.first),
+            "second": _scaling(p.second),
+            "multiplier": p.multiplier,
+            "sign": p.sign,
+            "right_shift": -p.shift,
+            "zero_point": p.zero_point,
+        }
+        emitter.notes.append(f"op {op.number} adds as the reference does, step by step: no shorter form equals it")
+    text = struct_literal({**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
+    emitter.line(wrapped(f"static const {kind} op{op.number}_sum = ", text, ";"))
+    emitter.call(kernel, pairs, f"&op{op.number}_sum", *pointers, emitter.pointer(op.output))
+
+
+def _scaling(found: Scaling) -> str:
+    fields = {"zero_point": found.zero_point, "multiplier": found.multiplier, "right_shift": -found.shift}
+    return struct_literal(fields)
+
+
+@emit.register
+def _product(op: Product, emitter: Emitter) -> None:
+    pairs, pointers = _operands(op, emitter)
+    ends = [np.array([-128 - zero_point, 127 - zero_point]) for zero_point in op.zero_points]
+    corners = np.outer(ends[0], ends[1]).reshape(-1)
+    zero = np.zeros(1, np.int64)
+    struct = requantization_fields(
+        emitter, op.number, op.label, op.requantization, zero, corners.min(keepdims=True), corners.max(keepdims=True)
+    )
+    emitter.call("edgecnn_mul", pairs, struct, *op.zero_points, *pointers, emitter.pointer(op.output))
+
+
+@emit.register
+def _extreme(op: Extreme, emitter: Emitter) -> None:
+    pairs, pointers = _operands(op, emitter)
+    emitter.call("edgecnn_extreme", pairs, int(op.kind == "max"), *pointers, emitter.pointer(op.output))
+
+

@@ -1,0 +1,62 @@
+"""Poolings, Mean and ReduceMax -> calls."""
+
+from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
+from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
+from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
+
+
+def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str) -> None:
+    emitter.include("edgecnn_reduce.h")
+    value, window = op.inputs[0], op.window
+    text = struct_literal(
+        {
+            "length": value.length,
+            "channels": value.channels,
+            "rows": op.output.length,
+            "kernel": window.kernel,
+            "stride": window.stride,
+            "pad_before": window.pad_before,
+            "clamp_min": op.clamp_min,
+            "clamp_max": op.clamp_max,
+        }
+    )
+    emitter.line(wrapped(f"static const edgecnn_pooling op{op.number}_pooling = ", text, ";"))
+    emitter.call(kernel, f"&op{op.number}_pooling", emitter.pointer(value), emitter.pointer(op.output))
+
+
+@emit.register
+def _max_pool(op: MaxPool1D, emitter: Emitter) -> None:
+    _pooling(op, emitter, "edgecnn_max_pool")
+
+
+@emit.register
+def _average_pool(op: AveragePool1D, emitter: Emitter) -> None:
+    _pooling(op, emitter, "edgecnn_average_pool")
+
+
+@emit.register
+def _mean(op: Mean, emitter: Emitter) -> None:
+    emitter.include("edgecnn_reduce.h")
+    value = op.inputs[0]
+    emitter.call(
+        "edgecnn_mean",
+        value.elements // (op.rows * op.output.channels),
+        op.rows,
+        op.output.channels,
+        -op.rows * value.affine.zero_point,
+        op.multiplier,
+        op.shift,
+        op.output.affine.zero_point,
+        emitter.pointer(value),
+        emitter.pointer(op.output),
+    )
+
+
+@emit.register
+def _reduce_max(op: ReduceMax, emitter: Emitter) -> None:
+    emitter.include("edgecnn_reduce.h")
+    value = op.inputs[0]
+    groups = value.elements // (op.rows * op.output.channels)
+    emitter.call(
+        "edgecnn_reduce_max", groups, op.rows, op.output.channels, emitter.pointer(value), emitter.pointer(op.output)
+    )
