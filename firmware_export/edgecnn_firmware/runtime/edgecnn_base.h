@@ -25,6 +25,13 @@
 #define EDGECNN_INLINE static inline
 #endif
 
+/* EDGECNN_SHARED marks what is too large to repeat for each layer. */
+#if defined(__GNUC__)
+#define EDGECNN_SHARED static __attribute__((noinline, unused))
+#else
+#define EDGECNN_SHARED static
+#endif
+
 /* EDGECNN_UNROLL(n) before a loop asks for n turns at a time. */
 #if defined(__clang__)
 #define EDGECNN_PRAGMA(text) _Pragma(#text)

@@ -44,8 +44,8 @@
     "smlad r7, r2, r12, r7\n"                                                                                          \
     "smlad r11, lr, r12, r11\n"
 
-/* The same as the C below, eight pairs of products a turn. Every register is in use, so that the end of the loop waits on
- * the stack. An odd number of fours enters in the middle. */
+/* The same as the C below, sixteen pairs of products a turn, in four chunks. Every register is in use, so that the end of
+ * the loop waits on the stack. What is no whole turn enters at a later chunk. */
 void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums);
 __asm__(".pushsection .text.edgecnn_dot_2x4, \"ax\", %progbits\n"
         ".syntax unified\n"
@@ -56,10 +56,16 @@ __asm__(".pushsection .text.edgecnn_dot_2x4, \"ax\", %progbits\n"
         "edgecnn_dot_2x4:\n"
         "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "subs r2, r2, r0\n"
-        "lsls r2, r2, #26\n" EDGECNN_FIRST_PAIR "bmi 3f\n"
-        "b 2f\n"
-        "1:\n" EDGECNN_PAIR "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
-        "3:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
+        "subs r2, r2, #32\n"
+        "lsls r2, r2, #26\n" EDGECNN_FIRST_PAIR "bcs 7f\n"
+        "bmi 4f\n"
+        "b 5f\n"
+        "7:\n"
+        "bmi 2f\n"
+        "b 3f\n"
+        "1:\n" EDGECNN_PAIR "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "3:\n" EDGECNN_PAIR EDGECNN_PAIR
+            EDGECNN_PAIR EDGECNN_PAIR "4:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+        "5:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
         "cmp r0, r3\n"
         "bne 1b\n"
         "ldr r3, [sp, #4]\n"
@@ -107,23 +113,67 @@ EDGECNN_INLINE uint32_t *edgecnn_widen_4(uint32_t a, uint32_t b, uint32_t *x) {
     return x + 4;
 }
 
+/* The same of the next four bytes at a and b; all pointers move on. */
+#if EDGECNN_HAS_DSP && defined(__GNUC__) && defined(__thumb2__) && !defined(EDGECNN_NO_ASM)
+#define EDGECNN_WIDEN_NEXT(a, b, x)                                                                                    \
+    do {                                                                                                               \
+        uint32_t t0, t1, t2, t3;                                                                                       \
+        __asm__ volatile("ldr %3, [%0], #4\n"                                                                          \
+                         "ldr %4, [%1], #4\n"                                                                          \
+                         "sxtb16 %5, %3\n"                                                                             \
+                         "sxtb16 %6, %4\n"                                                                             \
+                         "strd %5, %6, [%2], #8\n"                                                                     \
+                         "sxtb16 %3, %3, ror #8\n"                                                                     \
+                         "sxtb16 %4, %4, ror #8\n"                                                                     \
+                         "strd %3, %4, [%2], #8\n"                                                                     \
+                         : "+r"(a), "+r"(b), "+r"(x), "=&r"(t0), "=&r"(t1), "=&r"(t2), "=&r"(t3)                       \
+                         :                                                                                             \
+                         : "memory");                                                                                  \
+    } while (0)
+#else
+#define EDGECNN_WIDEN_NEXT(a, b, x)                                                                                    \
+    do {                                                                                                               \
+        x = edgecnn_widen_4(edgecnn_load4(a), edgecnn_load4(b), x);                                                    \
+        a += 4;                                                                                                        \
+        b += 4;                                                                                                        \
+    } while (0)
+#endif
+
 /* Widen `products` bytes of two patches to `x`, and zeros up to a multiple of 8 products. */
-EDGECNN_INLINE void edgecnn_widen(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
+EDGECNN_INLINE void edgecnn_widen_here(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
     const int8_t *const end = a + products / 4 * 4;
-    for (; a != end; a += 4, b += 4) x = edgecnn_widen_4(edgecnn_load4(a), edgecnn_load4(b), x);
+    while (a != end) EDGECNN_WIDEN_NEXT(a, b, x);
     if (products % 4)
         x = edgecnn_widen_4(edgecnn_load_up_to_3(a, products % 4), edgecnn_load_up_to_3(b, products % 4), x);
     if ((products + 3) / 4 % 2) x[0] = x[1] = x[2] = x[3] = 0;
 }
 
-/* The patch of one row: a slice of the input, or a copy in `spare` where it has padding or gaps. */
-EDGECNN_INLINE const int8_t *edgecnn_slice(const edgecnn_window *window, const int8_t *input, int row, int8_t *spare) {
-    const int from = row * window->stride - window->pad_before;
-    if (!window->direct && (window->dilation > 1 || from < 0 || from + window->kernel > window->length)) {
-        edgecnn_gather(window, input, row, spare);
-        return spare;
+EDGECNN_SHARED void edgecnn_widen_shared(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
+    edgecnn_widen_here(a, b, products, x);
+}
+
+/* Long patches pay for a call. */
+EDGECNN_INLINE void edgecnn_widen(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
+    if (products > 32)
+        edgecnn_widen_shared(a, b, products, x);
+    else
+        edgecnn_widen_here(a, b, products, x);
+}
+
+/* The same of the patches that begin at input rows a and b, where they have padding or gaps and a tap is a multiple of 4
+ * bytes. */
+EDGECNN_INLINE void edgecnn_widen_taps(const edgecnn_window *window, const int8_t *input, int a, int b, uint32_t *x) {
+    const uint32_t padding = (uint32_t)(uint8_t)window->zero_point * 0x01010101u;
+    for (int k = 0; k < window->kernel; ++k) {
+        const int at_a = a + k * window->dilation, at_b = b + k * window->dilation;
+        const int8_t *from_a = at_a >= 0 && at_a < window->length ? input + at_a * window->in : 0;
+        const int8_t *from_b = at_b >= 0 && at_b < window->length ? input + at_b * window->in : 0;
+        EDGECNN_UNROLL(2)
+        for (int i = 0; i < window->in; i += 4)
+            x = edgecnn_widen_4(from_a ? edgecnn_load4(from_a + i) : padding,
+                                from_b ? edgecnn_load4(from_b + i) : padding, x);
     }
-    return input + from * window->in;
+    if (window->kernel * window->in / 4 % 2) x[0] = x[1] = x[2] = x[3] = 0;
 }
 
 /* Requantize 2^scale times the sum of channel c into one byte; `larger`: keep what is there where that is larger. */
@@ -145,7 +195,7 @@ EDGECNN_INLINE void edgecnn_store_4(const edgecnn_requantization *requantization
 
 /* Input (length, in) and output (rows, out) as in edgecnn_conv1d.h; weights as above, in groups of four channels.
  * `scratch`, aligned to 4: the widened pair, 4 bytes for each of `kernel * in` products rounded up to 8, and then, where
- * not `window->direct`, 2 * kernel * in bytes. */
+ * not `window->direct` and `in` is no multiple of 4, 2 * kernel * in bytes. */
 EDGECNN_KERNEL void edgecnn_conv1d_dsp(const edgecnn_window *window, const edgecnn_requantization *requantization,
                                        const int8_t *input, const uint32_t *weights, int8_t *output, int8_t *scratch) {
     const int products = window->kernel * window->in;
@@ -160,9 +210,19 @@ EDGECNN_KERNEL void edgecnn_conv1d_dsp(const edgecnn_window *window, const edgec
             const int row = first + pair;
             const int has_second = pair + 1 < group && row + 1 < conv_rows;
             const uint32_t *w = weights;
-            const int8_t *a = edgecnn_slice(window, input, row, spare);
-            const int8_t *b = has_second ? edgecnn_slice(window, input, row + 1, spare + products) : a;
-            edgecnn_widen(a, b, products, x);
+            const int second_row = has_second ? row + 1 : row;
+            const int from = row * window->stride - window->pad_before;
+            const int to_row = second_row * window->stride - window->pad_before;
+            const int slices = window->dilation == 1 && from >= 0 && to_row + window->kernel <= window->length;
+            if (window->direct || slices) {
+                edgecnn_widen(input + from * window->in, input + to_row * window->in, products, x);
+            } else if (window->in % 4 == 0) {
+                edgecnn_widen_taps(window, input, from, to_row, x);
+            } else {
+                edgecnn_gather(window, input, row, spare);
+                edgecnn_gather(window, input, second_row, spare + products);
+                edgecnn_widen(spare, spare + products, products, x);
+            }
             for (int c = 0; c < window->out; c += 4, w += words) {
                 int32_t s[8];
                 edgecnn_dot_2x4(x, w, x + words, s);

@@ -11,6 +11,11 @@
 #define EDGECNN_HAS_DSP 0
 #endif
 
+EDGECNN_INLINE uint32_t edgecnn_sxtb16_plain(uint32_t x) {
+    return (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)x |
+           (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)(x >> 16) << 16;
+}
+
 /* sum + low(x) * low(w) + high(x) * high(w), signed halves, modulo 2^32. */
 EDGECNN_INLINE int32_t edgecnn_smlad(uint32_t x, uint32_t w, int32_t sum) {
 #if EDGECNN_HAS_DSP
@@ -40,13 +45,51 @@ EDGECNN_INLINE int32_t edgecnn_smlatt(uint32_t x, uint32_t w, int32_t sum) {
 #endif
 }
 
+/* sum + floor(m * low(x) / 2^16). */
+EDGECNN_INLINE int32_t edgecnn_smlawb(int32_t m, uint32_t x, int32_t sum) {
+#if EDGECNN_HAS_DSP
+    return __smlawb(m, (int32_t)x, sum);
+#else
+    return sum + (int32_t)(((int64_t)m * (int16_t)(uint16_t)x) >> 16);
+#endif
+}
+
+/* sum + floor(m * high(x) / 2^16). */
+EDGECNN_INLINE int32_t edgecnn_smlawt(int32_t m, uint32_t x, int32_t sum) {
+#if EDGECNN_HAS_DSP
+    return __smlawt(m, (int32_t)x, sum);
+#else
+    return sum + (int32_t)(((int64_t)m * (int16_t)(uint16_t)(x >> 16)) >> 16);
+#endif
+}
+
+/* Halves of a plus bytes 0 and 2 of x, sign-extended. */
+EDGECNN_INLINE uint32_t edgecnn_sxtab16(uint32_t a, uint32_t x) {
+#if EDGECNN_HAS_DSP
+    return (uint32_t)__sxtab16((int16x2_t)a, (int8x4_t)x);
+#else
+    const uint32_t y = edgecnn_sxtb16_plain(x);
+    return ((a + y) & 0xffffu) | ((a & 0xffff0000u) + (y & 0xffff0000u));
+#endif
+}
+
+/* Halves of a plus bytes 1 and 3 of x, sign-extended. */
+EDGECNN_INLINE uint32_t edgecnn_sxtab16_odd(uint32_t a, uint32_t x) {
+#if EDGECNN_HAS_DSP && defined(__thumb2__)
+    uint32_t y;
+    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(y) : "r"(a), "r"(x));
+    return y;
+#else
+    return edgecnn_sxtab16(a, x >> 8);
+#endif
+}
+
 /* Bytes 0 and 2, sign-extended to halves. */
 EDGECNN_INLINE uint32_t edgecnn_sxtb16(uint32_t x) {
 #if EDGECNN_HAS_DSP
     return (uint32_t)__sxtb16((int8x4_t)x);
 #else
-    return (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)x |
-           (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)(x >> 16) << 16;
+    return edgecnn_sxtb16_plain(x);
 #endif
 }
 

@@ -4,12 +4,6 @@
 
 #include "edgecnn_base.h"
 
-#if defined(__GNUC__)
-#define EDGECNN_SHARED static __attribute__((noinline, unused))
-#else
-#define EDGECNN_SHARED static
-#endif
-
 EDGECNN_SHARED int32_t edgecnn_shared_srdhm(int32_t a, int32_t b) { return edgecnn_srdhm(a, b); }
 
 EDGECNN_INLINE int32_t edgecnn_saturating_shift_left(int32_t x, int bits) {

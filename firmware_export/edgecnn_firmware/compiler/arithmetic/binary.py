@@ -109,6 +109,10 @@ def solve_pair_line(parameters: SumParameters, target: Affine) -> PairLine | Non
         return None
     addend, half = round(center * 2.0**shift), 1 << (shift - 1)
     offset = (target.zero_point << shift) + half
+    # Without a drop the offset is one with the addend.
+    plain = PairLine(first, second, addend + offset + 1, 0, 0, shift)
+    if np.array_equal(plain.apply(ALL[:, None], ALL[None, :], clamp), wanted):
+        return plain
     for nudge in (1, 2, 0, 3, -1, 4):
         for drop in (-2 * nudge, -2 * nudge - 2, -2 * nudge + 2, 0, -4, 4):
             line = PairLine(first, second, addend + nudge, drop, offset, shift)

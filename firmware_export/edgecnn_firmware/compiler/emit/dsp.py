@@ -26,7 +26,8 @@ def why_not_dsp(op: Products) -> str:
 def dsp_scratch_bytes(op: Conv1D, direct: bool) -> int:  # noqa: FBT001
     """Bytes of a widened pair of patches, and of both patches where some are not slices of the input."""
     products = op.window.kernel * op.inputs[0].channels
-    return -(-products // 8) * 8 * 4 + (0 if direct else 2 * products)
+    spare = 0 if direct or op.inputs[0].channels % 4 == 0 else 2 * products
+    return -(-products // 8) * 8 * 4 + spare
 
 
 def is_packed(op: Dense) -> bool:

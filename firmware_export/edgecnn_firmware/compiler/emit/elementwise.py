@@ -32,11 +32,17 @@ def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
 
 @emit.register
 def _sum(op: Sum, emitter: Emitter) -> None:
-    pairs, pointers = _operands(op, emitter)
     p = op.parameters
     line = solve_pair_line(p, op.output.affine)
+    whole = op.constant is None and {value.elements for value in op.inputs} == {op.output.elements}
+    if emitter.target.dsp and line is not None and whole and op.output.elements % 4 == 0:
+        emitter.include("edgecnn_elementwise_dsp.h")
+        kernel, size, pointers = "edgecnn_add_line_dsp", str(op.output.elements), list(map(emitter.pointer, op.inputs))
+    else:
+        size, pointers = _operands(op, emitter)
+        kernel = "edgecnn_add_line" if line is not None else "edgecnn_add"
     if line is not None:
-        kernel, kind = "edgecnn_add_line", "edgecnn_pair_line"
+        kind = "edgecnn_pair_line"
         fields: dict[str, object] = {
             "first": line.first,
             "second": line.second,
@@ -46,7 +52,7 @@ def _sum(op: Sum, emitter: Emitter) -> None:
             "shift": line.shift,
         }
     else:
-        kernel, kind = "edgecnn_add", "edgecnn_sum"
+        kind = "edgecnn_sum"
         fields = {
             "first": _scaling(p.first),
             "second": _scaling(p.second),
@@ -58,7 +64,7 @@ def _sum(op: Sum, emitter: Emitter) -> None:
         emitter.notes.append(f"op {op.number} adds as the reference does, step by step: no shorter form equals it")
     text = struct_literal({**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
     emitter.line(wrapped(f"static const {kind} op{op.number}_sum = ", text, ";"))
-    emitter.call(kernel, pairs, f"&op{op.number}_sum", *pointers, emitter.pointer(op.output))
+    emitter.call(kernel, size, f"&op{op.number}_sum", *pointers, emitter.pointer(op.output))
 
 
 def _scaling(found: Scaling) -> str:

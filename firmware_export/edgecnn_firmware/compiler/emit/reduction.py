@@ -1,8 +1,12 @@
 """Poolings, Mean and ReduceMax -> calls."""
 
+from typing import Final
+
 from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
 from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
+
+_MOST_ROWS: Final = 255
 
 
 def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str) -> None:
@@ -36,10 +40,12 @@ def _average_pool(op: AveragePool1D, emitter: Emitter) -> None:
 
 @emit.register
 def _mean(op: Mean, emitter: Emitter) -> None:
-    emitter.include("edgecnn_reduce.h")
     value = op.inputs[0]
+    # Sums of up to 255 bytes fit the halves that the DSP kernel keeps them in.
+    packed = emitter.target.dsp and op.rows <= _MOST_ROWS and op.output.channels % 4 == 0
+    emitter.include("edgecnn_reduce_dsp.h" if packed else "edgecnn_reduce.h")
     emitter.call(
-        "edgecnn_mean",
+        "edgecnn_mean_dsp" if packed else "edgecnn_mean",
         value.elements // (op.rows * op.output.channels),
         op.rows,
         op.output.channels,
