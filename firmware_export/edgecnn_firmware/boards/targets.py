@@ -19,10 +19,12 @@ class Target:
         gcc_flags: Arm GNU toolchain flags; empty where that toolchain has no such core.
         zig_target: Target triple of `zig cc`.
         zig_flags: Further flags of `zig cc`.
+        zig_link_flags: In place of `zig_flags` when linking; empty for the same ones.
         emulator: What runs the image.
         cpu_model: The emulator's name of the core: a constant of unicorn without `UC_CPU_`, or QEMU's machine.
         flash_base: First address of the read-only memory of the image.
         ram_base: First address of the read-write memory of the image.
+        stack_top: Address behind the stack, far from variables, so that an overflow of unicorn's stack meets no memory.
         note: How the virtual CPU differs from the core, where it does.
     """
 
@@ -33,14 +35,16 @@ class Target:
     zig_flags: tuple[str, ...]
     emulator: Literal["unicorn", "qemu"]
     cpu_model: str
-    flash_base: int = 0
+    flash_base: int = 0x0800_0000
     ram_base: int = 0x2000_0000
+    stack_top: int = 0x2800_0000
+    zig_link_flags: tuple[str, ...] = ()
     note: str = ""
 
 
-def _cortex_m(name: str, gcc: tuple[str, ...], zig_abi: str, model: str, note: str = "") -> Target:
-    zig_cpu = f"-mcpu={name.replace('-', '_')}"
-    triple = f"thumb-freestanding-{zig_abi}"
+def _cortex_m(name: str, gcc: tuple[str, ...], zig_fpu: str, model: str, note: str = "") -> Target:
+    zig_cpu = f"-mcpu={name.replace('-', '_')}{zig_fpu}"
+    triple = f"thumb-freestanding-{'eabihf' if zig_fpu else 'eabi'}"
     return Target(name, "thumb", (f"-mcpu={name}", "-mthumb", *gcc), triple, (zig_cpu,), "unicorn", model, note=note)
 
 
@@ -49,31 +53,33 @@ _DOUBLE = ("-mfpu=fpv5-d16", "-mfloat-abi=hard")
 _SINGLE_V5 = ("-mfpu=fpv5-sp-d16", "-mfloat-abi=hard")
 
 _TARGETS = (
-    _cortex_m("cortex-m0plus", ("-mfloat-abi=soft",), "eabi", "ARM_CORTEX_M0", "runs on a virtual Cortex-M0: ARMv6-M too"),
-    _cortex_m("cortex-m3", ("-mfloat-abi=soft",), "eabi", "ARM_CORTEX_M3"),
-    _cortex_m("cortex-m4", _SINGLE, "eabihf", "ARM_CORTEX_M4"),
-    _cortex_m("cortex-m7", _DOUBLE, "eabihf", "ARM_CORTEX_M7"),
-    _cortex_m("cortex-m33", _SINGLE_V5, "eabihf", "ARM_CORTEX_M33"),
+    _cortex_m("cortex-m0plus", ("-mfloat-abi=soft",), "", "ARM_CORTEX_M0", "runs on a virtual Cortex-M0: ARMv6-M too"),
+    _cortex_m("cortex-m3", ("-mfloat-abi=soft",), "", "ARM_CORTEX_M3"),
+    _cortex_m("cortex-m4", _SINGLE, "+vfp4d16sp", "ARM_CORTEX_M4"),
+    _cortex_m("cortex-m7", _DOUBLE, "+fp_armv8d16", "ARM_CORTEX_M7"),
+    _cortex_m("cortex-m33", _SINGLE_V5, "+fp_armv8d16sp", "ARM_CORTEX_M33"),
     Target(
         name="cortex-m55",
         architecture="thumb",
         gcc_flags=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
         zig_target="thumb-freestanding-eabihf",
-        zig_flags=("-mcpu=cortex_m55",),
+        zig_flags=("-mcpu=cortex_m55+mve_fp+fp_armv8d16",),
         emulator="qemu",
         cpu_model="mps3-an547",
-        ram_base=0x2000_0000,
+        flash_base=0x0000_0000,
+        ram_base=0x2100_0000,
+        stack_top=0x2008_0000,
     ),
     Target(
         name="rv32imc",
         architecture="rv32",
         gcc_flags=(),
         zig_target="riscv32-freestanding-none",
-        zig_flags=("-mcpu=baseline_rv32-a-f-d", "-mabi=ilp32"),
+        zig_flags=("-mcpu=generic_rv32+m+c", "-mabi=ilp32"),
+        # Zig builds its arithmetic library for the linker's core, and cannot without atomics; nothing here uses them.
+        zig_link_flags=("-mcpu=generic_rv32+m+a+c", "-mabi=ilp32"),
         emulator="unicorn",
         cpu_model="RISCV32_ANY",
-        flash_base=0x1000_0000,
-        ram_base=0x2000_0000,
     ),
     Target(
         name="aarch64",
@@ -83,8 +89,6 @@ _TARGETS = (
         zig_flags=("-mcpu=cortex_a72",),
         emulator="unicorn",
         cpu_model="ARM64_A72",
-        flash_base=0x1000_0000,
-        ram_base=0x2000_0000,
     ),
 )
 
