@@ -163,7 +163,8 @@ def _prelu(op: PRelu, inputs: Sequence[Array]) -> Array:
     rising = multiply_by_multiplier(centered, *op.positive)
     falling = multiply_by_multiplier(centered * slopes, *op.negative)
     found = np.where(centered >= 0, rising, falling) + op.output.affine.zero_point
-    return np.clip(found, -128, 127).astype(np.int8)
+    clamped: Array = np.clip(found, -128, 127).astype(np.int8)
+    return clamped
 
 
 @evaluate.register

@@ -26,7 +26,11 @@ TARGETS: Final[dict[str, Target]] = {
         Target("portable", "plain C99 for any core"),
         Target("armv7e-m", "Cortex-M4, M7, M33 and others with the DSP extension", dsp=True),
         Target("armv8.1-m-mve", "Cortex-M55, M85 and others with Helium", mve=True),
-        Target("x86-64-vnni", "x86-64 with AVX-512 VNNI (compile with -march=native or -march=x86-64-v4 -mavx512vnni)", vnni=True),
+        Target(
+            "x86-64-vnni",
+            "x86-64 with AVX-512 VNNI (compile with -march=native or -march=x86-64-v4 -mavx512vnni)",
+            vnni=True,
+        ),
     )
 }
 

@@ -137,7 +137,9 @@ class Architect:
         rows = -(-flow.length // stride) if same else (flow.length - kernel) // stride + 1
         made = self.make(rows, flow.channels, like=flow)
         along, across = ("H", "W") if self.axis_h else ("W", "H")
-        sizes = {"filterHeight": kernel, "filterWidth": 1} if self.axis_h else {"filterWidth": kernel, "filterHeight": 1}
+        sizes = (
+            {"filterHeight": kernel, "filterWidth": 1} if self.axis_h else {"filterWidth": kernel, "filterHeight": 1}
+        )
         self.net.op(
             str(self.draw.choice(["MAX_POOL_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D"])),
             [flow.tensor],
@@ -155,8 +157,15 @@ class Architect:
         weights, bias, scale = self.weights(shape, flow.channels, 0, flow)
         side = self.make(flow.length, flow.channels, scale=scale)
         self.net.op(
-            "CONV_2D", [flow.tensor, weights, bias], [side.tensor], padding=1, strideW=1, strideH=1,
-            dilationWFactor=1, dilationHFactor=1, fusedActivationFunction=int(self.draw.choice([0, 1])),
+            "CONV_2D",
+            [flow.tensor, weights, bias],
+            [side.tensor],
+            padding=1,
+            strideW=1,
+            strideH=1,
+            dilationWFactor=1,
+            dilationHFactor=1,
+            fusedActivationFunction=int(self.draw.choice([0, 1])),
         )
         return self._binary(flow, side)
 
@@ -212,7 +221,10 @@ class Architect:
         made = self.make(-(-(end - begin) // step), flow.channels, like=flow)
         time = 1 if self.axis_h else 2
         bounds = np.zeros((3, 4), np.int32)
-        bounds[1], bounds[2] = (1, flow.length, 1, flow.channels) if self.axis_h else (1, 1, flow.length, flow.channels), 1
+        bounds[1], bounds[2] = (
+            (1, flow.length, 1, flow.channels) if self.axis_h else (1, 1, flow.length, flow.channels),
+            1,
+        )
         bounds[0, time], bounds[1, time], bounds[2, time] = begin, end, step
         constants = [self.net.const(row) for row in bounds]
         self.net.op("STRIDED_SLICE", [flow.tensor, *constants], [made.tensor])

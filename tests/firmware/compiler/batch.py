@@ -83,9 +83,7 @@ def run_batch(
         init = "0"
         wrappers.append(f'#include "{program.header}"')
         if program.state_bytes:
-            wrappers.append(
-                f"static void init_{prefix}(void *state) {{ {prefix}_init(({prefix}_state *)state); }}"
-            )
+            wrappers.append(f"static void init_{prefix}(void *state) {{ {prefix}_init(({prefix}_state *)state); }}")
             init = f"init_{prefix}"
         wrappers.append(
             f"static void run_{prefix}(void *state, const void *input, void *output, void *arena) {{\n{ignored}"

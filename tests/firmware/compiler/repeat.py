@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn_firmware.compiler.compile import compile_graph, compile_model
-from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.compiler.ops.value import Op
+from edgecnn_firmware.compiler.oracle import Oracle
 
 from .architectures import random_network
 from .native import Native
@@ -33,7 +33,9 @@ def _first_difference(model: bytes, target: str, window: np.ndarray) -> str:
             wanted = reference.tensor(op.output.storage).ravel()
             # What an op reads must still be alive: each prefix of the program is compiled by itself.
             graph = replace(program.graph, ops=program.graph.ops[: position + 1], outputs=(op.output,))
-            native = Native(compile_graph(graph, "net", target), Path(folder) / str(position), ("-O1", "-DEDGECNN_NO_SIMD"))
+            native = Native(
+                compile_graph(graph, "net", target), Path(folder) / str(position), ("-O1", "-DEDGECNN_NO_SIMD")
+            )
             for name, found in (("oracle", made.ravel()), ("C", native.run(window)[0].ravel())):
                 wrong = np.flatnonzero(found != wanted)
                 if len(wrong):

@@ -52,9 +52,7 @@ class SumParameters:
         return np.clip(found, self.clamp_min, self.clamp_max).astype(np.int8)
 
 
-def sum_parameters(
-    a: Affine, b: Affine, target: Affine, sign: Literal[1, -1], clamp: tuple[int, int]
-) -> SumParameters:
+def sum_parameters(a: Affine, b: Affine, target: Affine, sign: Literal[1, -1], clamp: tuple[int, int]) -> SumParameters:
     """TFLite's `PrepareGeneralSubOp` and its like for ADD."""
     twice = 2.0 * max(a.scale, b.scale)
     multiplier, shift = quantize_multiplier(twice / ((1 << LEFT_SHIFT) * target.scale))
@@ -77,8 +75,10 @@ def product_scale(a: Affine, b: Affine, target: Affine) -> float:
 
 @dataclass(frozen=True)
 class PairLine:
-    """`t = (a * first >> 8) + (b * second >> 8) + addend`, then `t + (t < 0 ? drop : 0)`, then
-    `clamp((t + offset) >> shift)`, all in 32 bits."""
+    """A sum in 32 bits.
+
+    `t = (a * first >> 8) + (b * second >> 8) + addend`, then `t + (t < 0 ? drop : 0)`, then `clamp((t + offset) >> shift)`.
+    """
 
     first: int
     second: int
@@ -91,7 +91,8 @@ class PairLine:
         """Compute the op on broadcastable arrays."""
         t = ((a * self.first) >> 8) + ((b * self.second) >> 8) + self.addend
         t = t + np.where(t < 0, self.drop, 0)
-        return np.clip((t + self.offset) >> self.shift, *clamp).astype(np.int8)
+        found: npt.NDArray[np.int8] = np.clip((t + self.offset) >> self.shift, *clamp).astype(np.int8)
+        return found
 
 
 def solve_pair_line(parameters: SumParameters, target: Affine) -> PairLine | None:
@@ -101,7 +102,7 @@ def solve_pair_line(parameters: SumParameters, target: Affine) -> PairLine | Non
     ratios = parameters.ratios[0], parameters.sign * parameters.ratios[1]
     # Products stay below 2^29 after the shift by 8, so that two of them and the addend fit int32.
     shift = min(21 - int(np.ceil(np.log2(max(abs(ratios[0]), abs(ratios[1]))))), 22)
-    if not 1 <= shift:
+    if not shift >= 1:
         return None
     first, second = (round(ratio * 2.0 ** (shift + 8)) for ratio in ratios)
     center = -ratios[0] * parameters.first.zero_point - ratios[1] * parameters.second.zero_point

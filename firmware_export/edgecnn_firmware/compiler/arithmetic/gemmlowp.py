@@ -34,7 +34,8 @@ _MINUS_32_OVER_17: Final = -1010580540
 
 def saturating_shift_left(x: Any, bits: int) -> Int64:
     """Shift left, kept within int32."""
-    return np.clip(np.asarray(x, np.int64) << bits, INT32_MIN, INT32_MAX)
+    shifted: Int64 = np.clip(np.asarray(x, np.int64) << bits, INT32_MIN, INT32_MAX)
+    return shifted
 
 
 def exp_on_negative_values(a: Any, integer_bits: int) -> Int64:

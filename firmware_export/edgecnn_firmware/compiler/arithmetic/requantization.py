@@ -48,7 +48,9 @@ class Requantization:
         else:
             multipliers, shifts = self.multipliers()
             scaled = multiply_by_multiplier(accumulators, multipliers, shifts)
-        clamped: npt.NDArray[np.int8] = np.clip(scaled + self.zero_point, self.clamp_min, self.clamp_max).astype(np.int8)
+        clamped: npt.NDArray[np.int8] = np.clip(scaled + self.zero_point, self.clamp_min, self.clamp_max).astype(
+            np.int8
+        )
         return clamped
 
     def multipliers(self) -> tuple[Int64, Int64]:
@@ -87,7 +89,7 @@ class Requantization:
         high = np.repeat(highest[:, None] + 1, len(outputs), axis=1).astype(np.int64)
         while (low < high).any():
             middle = (low + high) >> 1
-            reached = self.apply(np.minimum(middle, highest[:, None]).T).T >= outputs
+            reached = outputs <= self.apply(np.minimum(middle, highest[:, None]).T).T
             high = np.where(reached & (low < high), middle, high)
             low = np.where(~reached & (low < high), middle + 1, low)
         return low
@@ -220,9 +222,9 @@ def _solve(
             found[row, good] = values[good]
         open_channels &= ~good
         if not open_channels.any():
-            multipliers, addends, drops = (row.astype(np.int32) for row in found)
+            table = found.astype(np.int32)
             bounds = requantization.clamp_min, requantization.clamp_max
-            return Line(pre_shift, multipliers, addends, drops if signed else None, offset, shift, *bounds)
+            return Line(pre_shift, table[0], table[1], table[2] if signed else None, offset, shift, *bounds)
     return None
 
 
@@ -244,9 +246,7 @@ class WideLine:
         return clamped
 
 
-def solve_wide_line(
-    requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64
-) -> WideLine | None:
+def solve_wide_line(requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64) -> WideLine | None:
     """Find the 64-bit form that equals a requantization on every reachable accumulator; arguments as `solve_line`.
 
     Returns:
@@ -274,9 +274,7 @@ def solve_wide_line(
         open_channels &= ~good
     if open_channels.any() or (np.abs(addends) >= 1 << 61).any():
         return None
-    line = WideLine(
-        multipliers.astype(np.int32), addends, shift, requantization.clamp_min, requantization.clamp_max
-    )
+    line = WideLine(multipliers.astype(np.int32), addends, shift, requantization.clamp_min, requantization.clamp_max)
     return line if _same_steps(line, steps, lowest, highest) else None
 
 
@@ -284,7 +282,7 @@ def _same_steps(line: Line | WideLine, steps: Int64, lowest: Int64, highest: Int
     """Check a form at and just before every step, and at both ends: a second, direct look at what was solved for."""
     outputs = np.arange(line.clamp_min + 1, line.clamp_max + 1)
     inside = np.clip(steps, lowest[:, None], highest[:, None])
-    at = line.apply(inside.T).T >= outputs
-    before = line.apply(np.maximum(steps - 1, lowest[:, None]).T).T >= outputs
+    at = outputs <= line.apply(inside.T).T
+    before = outputs <= line.apply(np.maximum(steps - 1, lowest[:, None]).T).T
     reached, always = steps <= highest[:, None], steps <= lowest[:, None]
     return bool((at == reached).all() and (before == always).all())

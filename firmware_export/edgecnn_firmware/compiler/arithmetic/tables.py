@@ -91,7 +91,7 @@ def hard_swish_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
 
 
 def _high_mul16(a: Int64, b: int) -> Int64:
-    """gemmlowp's SaturatingRoundingDoublingHighMul of int16."""
+    """Gemmlowp's SaturatingRoundingDoublingHighMul of int16."""
     product = a * b
     nudge = np.where(product >= 0, 1 << 14, 1 - (1 << 14))
     return np.trunc((product + nudge) / 32768.0).astype(np.int64)

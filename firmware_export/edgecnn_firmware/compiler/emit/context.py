@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 
 from edgecnn_firmware.compiler.ops.value import Op, Value
@@ -28,9 +27,7 @@ class Constant:
 class Emitter:
     """Collects the generated file while the ops are emitted in order."""
 
-    def __init__(
-        self, prefix: str, target: Target, expressions: Mapping[int, str], scratch: Mapping[int, str]
-    ) -> None:
+    def __init__(self, prefix: str, target: Target, expressions: Mapping[int, str], scratch: Mapping[int, str]) -> None:
         self.prefix = prefix
         self.target = target
         self._expressions = expressions

@@ -57,12 +57,13 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
 def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     window = window_struct(op, emitter, op.window, op.inputs[0], pool=1)
     lanes = 1
+    options: list[int] = []
     if emitter.target.mve and has_fours(op) and line_of(op) is not None:
         emitter.include("edgecnn_depthwise1d_mve.h")
-        kernel, options, lanes, weights = "edgecnn_depthwise1d_mve", [], 4, emitter.constant("weights", op.weights)
+        kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, emitter.constant("weights", op.weights)
     elif emitter.target.dsp and has_fours(op):
         emitter.include("edgecnn_depthwise1d_dsp.h")
-        kernel, options, weights = "edgecnn_depthwise1d_dsp", [], emitter.constant("weights", pack_fours(op))
+        kernel, weights = "edgecnn_depthwise1d_dsp", emitter.constant("weights", pack_fours(op))
     else:
         emitter.include("edgecnn_depthwise1d.h")
         kernel, options, weights = "edgecnn_depthwise1d", [op.multiplier], emitter.constant("weights", op.weights)

@@ -23,7 +23,7 @@ def why_not_dsp(op: Products) -> str:
     return ""
 
 
-def dsp_scratch_bytes(op: Conv1D, direct: bool) -> int:  # noqa: FBT001
+def dsp_scratch_bytes(op: Conv1D, direct: bool) -> int:
     """Bytes of a widened pair of patches, and of both patches where some are not slices of the input."""
     products = op.window.kernel * op.inputs[0].channels
     spare = 0 if direct or op.inputs[0].channels % 4 == 0 else 2 * products
@@ -37,7 +37,7 @@ def is_packed(op: Dense) -> bool:
 
 def dense_scratch_bytes(op: Dense) -> int:
     """Bytes of one widened row."""
-    return -(-op.weights.shape[1] // 8) * 8 * 2
+    return -(-int(op.weights.shape[1]) // 8) * 8 * 2
 
 
 def pack_pairs(op: Products) -> npt.NDArray[np.uint32]:

@@ -23,9 +23,7 @@ def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
         place = 0 if op.constant_first else 1
         pointers.insert(place, emitter.constant("operand", op.constant))
         steps.insert(place, 0)
-    text = struct_literal(
-        {"rows": op.output.length, "channels": channels, "a_step": steps[0], "b_step": steps[1]}
-    )
+    text = struct_literal({"rows": op.output.length, "channels": channels, "a_step": steps[0], "b_step": steps[1]})
     emitter.line(wrapped(f"static const edgecnn_pairs op{op.number}_pairs = ", text, ";"))
     return f"&op{op.number}_pairs", pointers
 
@@ -88,5 +86,3 @@ def _product(op: Product, emitter: Emitter) -> None:
 def _extreme(op: Extreme, emitter: Emitter) -> None:
     pairs, pointers = _operands(op, emitter)
     emitter.call("edgecnn_extreme", pairs, int(op.kind == "max"), *pointers, emitter.pointer(op.output))
-
-

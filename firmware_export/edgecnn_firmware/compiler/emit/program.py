@@ -48,9 +48,7 @@ def parameter_names(graph: Graph) -> tuple[list[str], list[str]]:
     return inputs, outputs
 
 
-def write_program(
-    graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str, target: Target
-) -> Program:
+def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str, target: Target) -> Program:
     """Write the C of a planned graph.
 
     Args:
@@ -94,9 +92,8 @@ def _with_dependencies(headers: Mapping[str, None]) -> list[str]:
         if header in found:
             continue
         found[header] = None
-        for line in runtime_text(header).splitlines():
-            if line.startswith('#include "'):
-                waiting.append(line.split('"')[1])
+        lines = runtime_text(header).splitlines()
+        waiting.extend(line.split('"')[1] for line in lines if line.startswith('#include "'))
     return sorted(found)
 
 

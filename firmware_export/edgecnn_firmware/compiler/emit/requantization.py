@@ -6,10 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64
-from edgecnn_firmware.compiler.arithmetic.requantization import Line, Requantization, Rounding, solve_line, solve_wide_line
+from edgecnn_firmware.compiler.arithmetic.requantization import (
+    Line,
+    Requantization,
+    Rounding,
+    solve_line,
+    solve_wide_line,
+)
 from edgecnn_firmware.compiler.emit.context import Emitter, struct_literal, wrapped
 from edgecnn_firmware.compiler.ops.convolution import Products
 from edgecnn_firmware.errors import ModelError
+
 
 @cache
 def line_of(op: Products) -> Line | None:

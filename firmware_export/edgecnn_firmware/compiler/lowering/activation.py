@@ -105,9 +105,7 @@ def lower_prelu(lowering: Lowering, op: Operator) -> None:
     positive = quantize_multiplier(value.affine.scale / output.affine.scale)
     negative = quantize_multiplier(value.affine.scale * slopes.scale / output.affine.scale)
     spread = np.broadcast_to(alpha.reshape(-1), (value.channels,)).astype(np.int8)
-    lowering.ops.append(
-        PRelu(op.index, op.code.label, (value,), output, spread, slopes.zero_point, positive, negative)
-    )
+    lowering.ops.append(PRelu(op.index, op.code.label, (value,), output, spread, slopes.zero_point, positive, negative))
 
 
 def lower_arg_max(lowering: Lowering, op: Operator) -> None:

@@ -29,9 +29,7 @@ def lower_convolution(lowering: Lowering, op: Operator) -> None:
     make_convolution(lowering, op, value, output, window, rows)
 
 
-def make_convolution(
-    lowering: Lowering, op: Operator, value: Value, output: Value, window: Window, rows: int
-) -> None:
+def make_convolution(lowering: Lowering, op: Operator, value: Value, output: Value, window: Window, rows: int) -> None:
     """Add the Conv1D of a CONV_2D that moves by `window` over `rows` positions."""
     weights = _weights(lowering, op, 4)
     out, kernel_h, kernel_w, channels = weights.shape

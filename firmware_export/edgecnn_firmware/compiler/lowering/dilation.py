@@ -31,8 +31,11 @@ def lower_space_to_batch(lowering: Lowering, op: Operator) -> None:
         raise lowering.fail(op, f"it feeds {conv.code.label}; expected CONV_2D or DEPTHWISE_CONV_2D")
     plain = (options.stride_w, options.stride_h, options.dilation_w_factor, options.dilation_h_factor) == (1, 1, 1, 1)
     if not plain or options.padding is not Padding.VALID:
-        raise lowering.fail(conv, "a convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND with a stride, a "
-                            "dilation or padding of its own; expected none")
+        raise lowering.fail(
+            conv,
+            "a convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND with a stride, a "
+            "dilation or padding of its own; expected none",
+        )
     back = _only_reader(lowering, conv)
     while back.name in _SHAPES_ONLY:
         lowering.done.add(back.index)

@@ -20,7 +20,7 @@ from edgecnn_firmware.tflite.options import AddOptions, MulOptions, SubOptions
 def lower_sum(lowering: Lowering, op: Operator) -> None:
     """ADD and SUB."""
     sign: Literal[1, -1] = -1 if op.name == "SUB" else 1
-    options = lowering.options(op, SubOptions if op.name == "SUB" else AddOptions)
+    options = lowering.options(op, SubOptions) if op.name == "SUB" else lowering.options(op, AddOptions)
     common, affines, output = _operands(lowering, op)
     clamp = lowering.clamp(op, options.fused_activation_function, output.affine)
     parameters = sum_parameters(*affines, output.affine, sign, clamp)
@@ -36,9 +36,7 @@ def lower_product(lowering: Lowering, op: Operator) -> None:
     clamp = lowering.clamp(op, options.fused_activation_function, output.affine)
     scales = np.array([product_scale(a, b, output.affine)])
     requantization = Requantization(Rounding.TWICE, scales, output.affine.zero_point, *clamp)
-    lowering.ops.append(
-        Product(**common, zero_points=(a.zero_point, b.zero_point), requantization=requantization)
-    )
+    lowering.ops.append(Product(**common, zero_points=(a.zero_point, b.zero_point), requantization=requantization))
 
 
 def lower_extreme(lowering: Lowering, op: Operator) -> None:
@@ -74,9 +72,7 @@ def _operands(lowering: Lowering, op: Operator) -> tuple[dict[str, Any], tuple[A
     return common, affines, output
 
 
-def _per_channel(
-    lowering: Lowering, op: Operator, constant: npt.NDArray[Any], output: Value
-) -> npt.NDArray[np.int8]:
+def _per_channel(lowering: Lowering, op: Operator, constant: npt.NDArray[Any], output: Value) -> npt.NDArray[np.int8]:
     if constant.dtype != np.int8:
         raise lowering.fail(op, f"a constant of {constant.dtype}; expected int8")
     if constant.size == 1:
@@ -95,9 +91,7 @@ def _fitted(lowering: Lowering, op: Operator, value: Value, output: Value) -> Va
     shape = (1,) * (len(output.shape) - len(value.shape)) + value.shape
     if len(shape) != len(output.shape) or any(n not in (1, m) for n, m in zip(shape, output.shape, strict=True)):
         raise lowering.fail(op, f"shapes {value.shape} and {output.shape} do not broadcast")
-    strides = tuple(
-        0 if size == 1 else stride for size, stride in zip(shape, row_major(shape), strict=True)
-    )
+    strides = tuple(0 if size == 1 else stride for size, stride in zip(shape, row_major(shape), strict=True))
     part = simplify(Part(0, output.shape, 0, strides, 0, row_major(output.shape)))
     made = Value(lowering.fresh_storage(), value.name, output.shape, value.affine)
     lowering.ops.append(Move(number=op.index, label="BROADCAST", inputs=(value,), output=made, parts=(part,)))

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
-from edgecnn_firmware.compiler.lowering import activation, convolution, dilation, elementwise, movement, reduction, variables
+from edgecnn_firmware.compiler.lowering import (
+    activation,
+    convolution,
+    dilation,
+    elementwise,
+    movement,
+    reduction,
+    variables,
+)
 from edgecnn_firmware.compiler.lowering.context import PROFILES, Lower, Lowering
 from edgecnn_firmware.compiler.ops.value import Graph
 from edgecnn_firmware.errors import ModelError

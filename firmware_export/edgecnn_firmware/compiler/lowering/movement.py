@@ -312,9 +312,7 @@ def _slice(
     )
 
 
-def _strided(
-    lowering: Lowering, op: Operator, begin: Sequence[int], step: Sequence[int], size: Sequence[int]
-) -> None:
+def _strided(lowering: Lowering, op: Operator, begin: Sequence[int], step: Sequence[int], size: Sequence[int]) -> None:
     value = lowering.known_value(op, 0)
     strides = row_major(value.shape)
     output = lowering.graph.tensors[op.outputs[0]]

@@ -26,7 +26,9 @@ def lower_pool(lowering: Lowering, op: Operator) -> None:
     axis = 0 if sizes[1] == 1 else 1
     kernels, strides = (options.filter_height, options.filter_width), (options.stride_h, options.stride_w)
     if sizes[1 - axis] != 1 or output.shape[2 - axis] != 1:
-        raise lowering.fail(op, f"pooling over {sizes[0]} x {sizes[1]} moves in two dimensions; 1-D networks are compiled")
+        raise lowering.fail(
+            op, f"pooling over {sizes[0]} x {sizes[1]} moves in two dimensions; 1-D networks are compiled"
+        )
     rows, before = positions(sizes[axis], kernels[axis], strides[axis], options.padding)
     if rows != output.shape[1 + axis] or output.channels != value.channels:
         raise lowering.fail(op, f"its output has shape {output.shape} where its options give {rows} rows")
@@ -75,7 +77,9 @@ def _rows(lowering: Lowering, op: Operator, value: Value, output: Value) -> int:
     moving = [axis for axis in axes if value.shape[axis] != 1]
     reduced = math.prod(value.shape[axis] for axis in moving)
     behind = math.prod(value.shape[axis] for axis in range(count) if axis > max(moving, default=0) and axis not in axes)
-    together = all(value.shape[axis] == 1 for axis in range(min(moving, default=0), max(moving, default=0)) if axis not in moving)
+    together = all(
+        value.shape[axis] == 1 for axis in range(min(moving, default=0), max(moving, default=0)) if axis not in moving
+    )
     if count - 1 in moving or not together or behind != value.channels or output.elements * reduced != value.elements:
         raise lowering.fail(op, f"axes {axes} of shape {value.shape}; expected those of time")
     return reduced

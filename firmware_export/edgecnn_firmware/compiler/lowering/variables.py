@@ -51,9 +51,7 @@ def lower_read_variable(lowering: Lowering, op: Operator) -> None:
         return
     output = lowering.output(op)
     part = Part(0, (state.elements,), 0, (1,), 0, (1,))
-    lowering.ops.append(
-        Move(number=op.index, label=op.code.label, inputs=(state,), output=output, parts=(part,))
-    )
+    lowering.ops.append(Move(number=op.index, label=op.code.label, inputs=(state,), output=output, parts=(part,)))
 
 
 def lower_assign_variable(lowering: Lowering, op: Operator) -> None:
@@ -64,7 +62,9 @@ def lower_assign_variable(lowering: Lowering, op: Operator) -> None:
     if state is None:
         raise lowering.fail(op, f"variable {name!r} is assigned before it is read; expected the reverse")
     if state.bytes != value.bytes or state.affine != value.affine:
-        raise lowering.fail(op, f"variable {name!r} is assigned another shape, scale or zero point than it is read with")
+        raise lowering.fail(
+            op, f"variable {name!r} is assigned another shape, scale or zero point than it is read with"
+        )
     part = Part(0, (value.elements,), 0, (1,), 0, (1,))
     lowering.ops.append(Move(number=op.index, label=op.code.label, inputs=(value,), output=state, parts=(part,)))
 
@@ -109,7 +109,9 @@ def _is_free(lowering: Lowering, op: Operator) -> bool:
 def _constant_bytes(lowering: Lowering, op: Operator, graph: Subgraph, index: int) -> bytes:
     tensor = graph.tensors[index]
     if tensor.data is None or tensor.type != "INT8":
-        raise lowering.fail(op, f"its subgraph assigns tensor {tensor.name[:60]!r} ({tensor.type}); expected an int8 constant")
+        raise lowering.fail(
+            op, f"its subgraph assigns tensor {tensor.name[:60]!r} ({tensor.type}); expected an int8 constant"
+        )
     return np.frombuffer(tensor.data, np.int8).tobytes()
 
 

@@ -89,7 +89,8 @@ class Depthwise1D(Products):
     @property
     def weights_by_output(self) -> Int64:
         """`(out, kernel)`."""
-        return self.weights.T.astype(np.int64)
+        transposed: Int64 = self.weights.T.astype(np.int64)
+        return transposed
 
     @property
     def macs(self) -> int:

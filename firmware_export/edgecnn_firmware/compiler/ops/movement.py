@@ -39,9 +39,7 @@ class Pad(Move):
 
 def simplify(part: Part) -> Part:
     """The same copy with axes of size 1 left out and axes that run on from each other merged."""
-    axes = [
-        axis for axis in zip(part.sizes, part.source_strides, part.output_strides, strict=True) if axis[0] != 1
-    ]
+    axes = [axis for axis in zip(part.sizes, part.source_strides, part.output_strides, strict=True) if axis[0] != 1]
     merged: list[tuple[int, int, int]] = []
     for size, source, output in axes:
         if merged and merged[-1][1] == source * size and merged[-1][2] == output * size:

@@ -10,9 +10,7 @@ def writers(graph: Graph) -> dict[int, Op]:
     counts = Counter(op.output.storage for op in graph.ops)
     states = {state.value.storage for state in graph.states}
     return {
-        op.output.storage: op
-        for op in graph.ops
-        if counts[op.output.storage] == 1 and op.output.storage not in states
+        op.output.storage: op for op in graph.ops if counts[op.output.storage] == 1 and op.output.storage not in states
     }
 
 

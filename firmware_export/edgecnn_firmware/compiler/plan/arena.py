@@ -98,9 +98,7 @@ def _place(order: Sequence[Block], rules: Mapping[tuple[str, str], int]) -> dict
     return offsets
 
 
-def _fits(
-    block: Block, at: int, other: Block, other_at: int, rules: Mapping[tuple[str, str], int]
-) -> bool:
+def _fits(block: Block, at: int, other: Block, other_at: int, rules: Mapping[tuple[str, str], int]) -> bool:
     if at + block.bytes <= other_at or other_at + other.bytes <= at:
         return True
     if (block.key, other.key) in rules:
@@ -155,7 +153,9 @@ def blocks_of(
         size[op.output.storage] = max(size.get(op.output.storage, 0), op.output.bytes)
     for value in graph.outputs:
         last[value.storage] = max(len(graph.ops) - 1, 0)
-    alignments = {value.storage: 4 for op in graph.ops for value in (*op.inputs, op.output) if value.bytes != value.elements}
+    alignments = {
+        value.storage: 4 for op in graph.ops for value in (*op.inputs, op.output) if value.bytes != value.elements
+    }
     blocks = [
         Block(f"value {key}", size[key], first[key], last[key], alignments.get(key, 1))
         for key in first
@@ -169,7 +169,13 @@ def blocks_of(
             allowed = distance(op, position)
             apart = value.storage == op.output.storage or value.storage in outside or op.output.storage in outside
             read_once = [other.storage for other in op.inputs].count(value.storage) == 1
-            if allowed is None or apart or not read_once or last[value.storage] != step or first[op.output.storage] != step:
+            if (
+                allowed is None
+                or apart
+                or not read_once
+                or last[value.storage] != step
+                or first[op.output.storage] != step
+            ):
                 continue
             sharings.append(Sharing(f"value {value.storage}", f"value {op.output.storage}", allowed))
     return blocks, sharings

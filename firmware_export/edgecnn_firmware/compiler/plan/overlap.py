@@ -19,7 +19,7 @@ ANYWHERE: Final = 1 << 40
 
 
 @singledispatch
-def least_distance(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+def least_distance(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     """Smallest `offset(input) - offset(output)` in bytes at which the op is right, or None where they must lie apart.
 
     Args:
@@ -31,7 +31,7 @@ def least_distance(op: Op, position: int, gathers: bool) -> int | None:  # noqa:
 
 
 @least_distance.register
-def _conv1d(op: Conv1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+def _conv1d(op: Conv1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     window, channels, out = op.window, op.inputs[0].channels, op.outputs_per_row
     group = 2 if op.pool == 1 else op.pool
     distance = -op.inputs[0].bytes
@@ -48,7 +48,7 @@ def _conv1d(op: Conv1D, position: int, gathers: bool) -> int | None:  # noqa: AR
 
 
 @least_distance.register
-def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     window, channels = op.window, op.inputs[0].channels
     distance = -op.inputs[0].bytes
     # Some kernels write two rows while they read both patches.
@@ -63,14 +63,14 @@ def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  
 @least_distance.register(Extreme)
 @least_distance.register(Product)
 @least_distance.register(Sum)
-def _in_place(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+def _in_place(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     # An operand that serves every row is read again for each.
     return 0 if op.inputs[position].elements == op.output.elements else None
 
 
 @least_distance.register(MaxPool1D)
 @least_distance.register(AveragePool1D)
-def _pooling(op: MaxPool1D | AveragePool1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+def _pooling(op: MaxPool1D | AveragePool1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     window, channels = op.window, op.output.channels
     distance = -op.inputs[0].bytes
     for row in range(op.output.length):
@@ -82,5 +82,5 @@ def _pooling(op: MaxPool1D | AveragePool1D, position: int, gathers: bool) -> int
 
 @least_distance.register(Mean)
 @least_distance.register(ReduceMax)
-def _reduction(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001, FBT001
+def _reduction(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     return 0

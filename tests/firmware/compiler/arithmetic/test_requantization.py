@@ -58,9 +58,7 @@ def test_equals_litert_around_every_step(kind: str, magnitude: float, activation
 def _layers():
     return st.builds(
         lambda rounding, scale, zero_point, relu, span, bias: (
-            Requantization(
-                rounding, np.array([scale, scale * 0.37]), zero_point, zero_point if relu else -128, 127
-            ),
+            Requantization(rounding, np.array([scale, scale * 0.37]), zero_point, zero_point if relu else -128, 127),
             np.array([bias, -bias]),
             np.array([-span, -span // 2]),
             np.array([span, span // 3]),
@@ -101,7 +99,9 @@ def test_a_solved_form_equals_requantization_on_every_reachable_sum(solve, layer
     form = solve(requantization, bias, lowest, highest)
     if form is None:
         return
-    raw = np.stack([np.linspace(low, high, 120_001).astype(np.int64) for low, high in zip(lowest, highest, strict=True)])
+    raw = np.stack(
+        [np.linspace(low, high, 120_001).astype(np.int64) for low, high in zip(lowest, highest, strict=True)]
+    )
     assert np.array_equal(form.apply(raw.T), requantization.apply(raw.T + bias))
 
 
