@@ -1,7 +1,9 @@
 """What the documents say is what the code does."""
 
 import importlib.util
+import json
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -11,20 +13,29 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def script(path: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(name, ROOT / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)  # data classes look their module up
     spec.loader.exec_module(module)
     return module
 
 
-def test_generated_pages_are_up_to_date() -> None:
-    for name, text in generator().pages().items():
+def test_generated_pages_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in script("docs/generate.py", monkeypatch).pages().items():
         # White space differs between versions of click.
         written = (ROOT / "docs" / name).read_text(encoding="utf-8").split()
         assert written == text.split(), f"run: python docs/generate.py ({name})"
+
+
+def test_the_accuracy_page_is_drawn_from_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    accuracy = script("benchmarks/accuracy.py", monkeypatch)
+    written = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    results = json.loads((ROOT / "docs" / "accuracy.json").read_text(encoding="utf-8"))
+    assert written == accuracy.page(results, accuracy.machine_of(written)), "run: benchmarks/accuracy.py --render-only"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -49,3 +49,27 @@ def test_failure_leaves_the_old_output_and_no_leftovers(tmp_path: Path, error: t
         run_step(step, {"a": 3}, fail, force=False)
     assert is_current(step, digest(INPUTS))
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("9 requested and 0 written"), "9 req"),
+    ],
+)
+def test_a_disk_error_without_a_file_names_the_step(tmp_path: Path, error: OSError, reason: str) -> None:
+    def fail(_folder: Path) -> None:
+        raise error
+
+    with pytest.raises(OSError, match=reason) as caught:
+        run_step(tmp_path / "train", INPUTS, fail, force=False)
+    assert caught.value.filename == str(tmp_path / "train")
+    assert caught.value.strerror is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_names_its_file_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        run_step(tmp_path / "train", INPUTS, lambda _: (tmp_path / "data.csv").read_bytes(), force=False)
+    assert caught.value.filename == str(tmp_path / "data.csv")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from edgecnn import __version__
 from edgecnn.data.fingerprint import dataset_fingerprint
 from edgecnn.data.prepare import Prepared, load_prepared, prepare
-from edgecnn.project import BenchmarkSettings, Project, load_project
+from edgecnn.project import BenchmarkSettings, Project, TrainingSettings, load_project
 from edgecnn.steps import DATA_LIBRARIES, NUMERIC_LIBRARIES, digest, is_current, library_versions, run_step
 from edgecnn_bench.results import Report
 from edgecnn_firmware.bundle import read_bundle
@@ -49,6 +49,13 @@ class Job:
     def seed(self) -> int:
         """The project's seed."""
         return self.project.project.seed
+
+    @property
+    def training(self) -> TrainingSettings:
+        """The `[training]` table with the learning rate that will be used: a step's inputs must say which."""
+        from edgecnn.zoo import with_learning_rate
+
+        return with_learning_rate(self.project.training, self.project.model)
 
     def step(self, name: str) -> Path:
         """The folder of one step's output."""
@@ -138,7 +145,7 @@ def train_model(job: Job) -> Trained:
         "data": data.key,
         "model": project.model.model_dump(mode="json", exclude={"name"}),
         "model_source": _model_source(job),
-        "training": project.training.model_dump(mode="json"),
+        "training": job.training.model_dump(mode="json"),
         "seed": job.seed,
         "libraries": library_versions(*NUMERIC_LIBRARIES),
     }
@@ -164,7 +171,9 @@ def _train(job: Job, prepared: Prepared, folder: Path) -> None:
         best_epoch=0,
         epochs=(),
         settings={
-            name: getattr(project, name).model_dump(mode="json") for name in ("model", "training", "quantization")
+            "model": project.model.model_dump(mode="json"),
+            "training": job.training.model_dump(mode="json"),
+            "quantization": project.quantization.model_dump(mode="json"),
         },
     )
     if project.training.enabled:
@@ -186,7 +195,7 @@ def _fit(job: Job, prepared: Prepared, model: "keras.Model", card: TrainingCard)
     from edgecnn.training.refit import join, refit_settings, with_enough_steps
 
     training, validation = prepared.parts["train"], prepared.parts["validation"]
-    settings = with_enough_steps(job.project.training, len(training))
+    settings = with_enough_steps(job.training, len(training))
     fit = partial(
         train, normalization=prepared.normalization, seed=job.seed, class_names=prepared.classes, progress=job.progress
     )

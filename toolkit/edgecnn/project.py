@@ -21,6 +21,8 @@ else:
 
 PROJECT_FILE: Final = "edgecnn.toml"
 MAX_PROJECT_BYTES: Final = 1 << 20
+LEARNING_RATE: Final = 2e-3
+"""Peak learning rate where neither the project file nor the preset says another."""
 
 Names = tuple[str, ...]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -210,8 +212,8 @@ class TrainingSettings(Settings):
     """Fit once more, from the start, on the training and validation parts together; the history shows the first fit."""
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
     """Windows per step."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 2e-3
-    """Peak learning rate of AdamW."""
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
+    """Peak learning rate of AdamW; if unset, the preset's own: 0.002, except for `vgg1d` (see models.md)."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """`cosine`: short warm-up, then down to zero over `epochs`."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -225,6 +227,11 @@ class TrainingSettings(Settings):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Momentum of an exponential moving average of the weights, used for validation and the result; 0 is off."""
     augment: AugmentSettings = AugmentSettings()
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The peak learning rate, also where none is set."""
+        return LEARNING_RATE if self.learning_rate is None else self.learning_rate
 
 
 Variant = Literal["float32", "dynamic", "float16", "int16x8"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from edgecnn.disk import naming_file
 from edgecnn_bench.environment import installed
 
 DATA_LIBRARIES: Final = ("numpy", "scikit-learn", "scipy", "pandas", "pyarrow", "wfdb")
@@ -38,7 +39,7 @@ def run_step(folder: Path, inputs: Mapping[str, Any], work: Callable[[Path], obj
     """Make `folder` hold the outputs of `work(temporary_folder)`; return whether it had to run.
 
     Raises:
-        OSError: the folder cannot be written; the old one, if any, is left as it was.
+        OSError: the folder cannot be written; the error names it, and the old one, if any, is left as it was.
     """
     key = digest(inputs)
     if not force and is_current(folder, key):
@@ -46,7 +47,8 @@ def run_step(folder: Path, inputs: Mapping[str, Any], work: Callable[[Path], obj
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        work(partial)
+        with naming_file(folder):
+            work(partial)
         sizes = {path.relative_to(partial).as_posix(): path.stat().st_size for path in _files(partial)}
         (partial / _RECORD).write_text(json.dumps({"inputs": key, "files": sizes}, indent=1), encoding="utf-8")
         if folder.exists():

@@ -19,6 +19,8 @@ HALF_PX: Final = 416
 NARROW_PX: Final = 330
 _STACKED_BELOW_PX: Final = 420
 _AXIS_PX: Final = 30
+_BOLD_PX: Final = 14
+"""Size whose plain letters are as wide as the bold ones of values."""
 _LOGARITHMIC_FROM: Final = 15.0
 
 
@@ -207,7 +209,7 @@ def _density(canvas: Canvas, row: Strip, scale: Scale, base: float) -> None:
 
 def bar_rows(bars: Sequence[Bar], width: float, label: str) -> Markup:
     """Draw named horizontal bars from zero, each with its value."""
-    room = max((text_width(bar.value_text) for bar in bars), default=0.0) + 12
+    room = max((text_width(bar.value_text, _BOLD_PX) for bar in bars), default=0.0) + 12
     layout = _rows([bar.name for bar in bars], width, 24.0, right=room)
     start, stop = layout.plot()
     scale = Scale(0.0, max((real(bar.value) for bar in bars), default=0.0) or 1.0, start, stop)

@@ -17,6 +17,7 @@ from edgecnn_bench.report.text import clean, cut, real
 
 FONT_PX: Final = 12
 _NARROW_EM: Final = 0.57
+_CAPITAL_EM: Final = 0.69
 _WIDE_EM: Final = 1.05
 
 Anchor = Literal["start", "middle", "end"]
@@ -32,7 +33,8 @@ def coordinate(value: float) -> str:
 def text_width(text: str, font_px: float = FONT_PX) -> float:
     """Estimate the width of `text` in pixels, on the generous side; there are no font metrics to ask."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return font_px * (_NARROW_EM * (len(text) - wide) + _WIDE_EM * wide)
+    capitals = sum(character.isupper() for character in text)
+    return font_px * (_NARROW_EM * (len(text) - wide - capitals) + _CAPITAL_EM * capitals + _WIDE_EM * wide)
 
 
 def fit(text: str, width: float, font_px: float = FONT_PX) -> str:

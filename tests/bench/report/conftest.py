@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgecnn_bench.report.survey import ChannelPart, ClassPart, GroupPart, SurveyPicture
+from edgecnn_bench.report.traces import Example, Mark, Signal
 from edgecnn_bench.results import (
     BoardFit,
     Changed,
@@ -404,3 +406,32 @@ def bare(sample: Report) -> Report:
         "windows_source": "random windows: no labelled data were given",
     }
     return sample.model_copy(update=changes)
+
+
+@pytest.fixture(scope="session")
+def surveyed() -> SurveyPicture:
+    """A data set of three classes with long names, six channels, and 24 people."""
+    rng = np.random.default_rng(0)
+    labels = ("WALKING_DOWNSTAIRS_WITHOUT_A_SPACE_TO_BREAK_AT", "sitting", "V")
+
+    def example(label: str) -> Example:
+        values = rng.normal(size=(6, 128))
+        channels = [f"{kind}_{axis}" for kind in ("acceleration", "gyro") for axis in "xyz"]
+        signals = [
+            Signal(name, "g", tuple((number / 50, float(value)) for number, value in enumerate(column)))
+            for name, column in zip(channels, values, strict=True)
+        ]
+        marks = (Mark(1.2, "V"), Mark(1.3, "N")) if label == "V" else ()
+        return Example(f"a/long/path/to/{label}.csv", 12.5, 2.56, tuple(signals), None, marks)
+
+    return SurveyPicture(
+        name="wrist_and_a_long_name_for_a_folder",
+        format="csv",
+        recordings=96,
+        duration=30_000.0,
+        sample_rate_hz=50.0,
+        window_samples=128,
+        classes=tuple(ClassPart(label, 90, 24, 9000.0, label == "V", example(label)) for label in labels),
+        groups=tuple(GroupPart(f"person {number}", 4, 1250.0, (500.0, 400.0, 12.0)) for number in range(24)),
+        channels=(ChannelPart("acceleration_x", "g", -2.0, 2.0, 0.0, 1.0),),
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from edgecnn_bench.report.compare import compare_html
 from edgecnn_bench.report.html import render_html
+from edgecnn_bench.report.survey import SurveyPicture, render_survey
 from edgecnn_bench.results import Report
 
 CHROMIUM = next(
@@ -48,10 +49,17 @@ def measure(page: str, width: int, folder: Path) -> tuple[dict[str, str], str]:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("kind", ["sample", "bare", "comparison"])
-def test_the_page_is_styled_quiet_and_fits(sample: Report, bare: Report, tmp_path: Path, kind: str, width: int) -> None:
-    pages = {"sample": lambda: render_html(sample), "bare": lambda: render_html(bare)}
-    page = pages.get(kind, lambda: compare_html([sample, sample]))()
+@pytest.mark.parametrize("kind", ["sample", "bare", "comparison", "survey"])
+def test_the_page_is_styled_quiet_and_fits(
+    sample: Report, bare: Report, surveyed: SurveyPicture, tmp_path: Path, kind: str, width: int
+) -> None:
+    pages = {
+        "sample": lambda: render_html(sample),
+        "bare": lambda: render_html(bare),
+        "comparison": lambda: compare_html([sample, sample]),
+        "survey": lambda: render_survey(surveyed),
+    }
+    page = pages[kind]()
     found, log = measure(page, width, tmp_path)
     assert int(found["scroll"]) <= int(found["client"])
     # A style sheet that its own security policy blocks leaves the browser's 32 px.

@@ -144,3 +144,16 @@ def test_names_cannot_inject_anything(sample: Report, name: str) -> None:
 def test_any_text_is_only_text(sample: Report, name: str) -> None:
     tags = set(checked(render_html(sample)).tags)
     assert set(checked(render_html(renamed(sample, name))).tags) == tags
+
+
+def test_a_refit_is_told_and_only_then(sample: Report) -> None:
+    training = sample.card.training
+    assert training is not None
+    plain = " ".join(" ".join(checked(render_html(sample)).text).split())
+    assert "40 epochs, the weights of epoch 29 were kept." in plain
+    assert "refit" not in plain.lower()
+    card = sample.card.model_copy(update={"training": training.model_copy(update={"refit_epochs": 29})})
+    again = " ".join(" ".join(checked(render_html(sample.model_copy(update={"card": card}))).text).split())
+    assert "fitted again from the start, for 29 epochs on the training and validation parts together" in again
+    assert "epoch 29 was its best" in again
+    assert "were kept" not in again

@@ -64,6 +64,61 @@ def test_data_prints_tables_and_problems(recordings: Path, capsys: pytest.Captur
     )
 
 
+def test_data_draws_a_page(recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "new folder" / "data.html"
+    assert run("data", recordings, "--quiet", "--picture", page) == 0
+    assert f"picture: {page}" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert text.count("edgecnn data") >= 1
+    assert "rest/1.csv" in text
+    assert run("data", "--picture", page, recordings, "--quiet", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["recordings"] == 6
+    assert page.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("folder.html", "is a folder"), ("data.png", "must end in .html"), ("file/data.html", "file is no folder")],
+)
+def test_a_picture_that_cannot_be_written_is_one_line(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    assert run("data", recordings, "--quiet", "--picture", tmp_path / name) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert said in printed.err
+    assert str(tmp_path / name) in printed.err
+    assert printed.out == ""
+
+
+def test_a_picture_in_a_place_without_permission_is_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecnn.cli.data.os.access", lambda *_: False)  # tests may run as root, who may write anywhere
+    assert run("data", tmp_path / "not even there", "--picture", tmp_path / "data.html") == 1
+    assert f"no permission to write in {tmp_path}\n" in capsys.readouterr().err
+
+
+def test_events_are_counted_in_tables_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = tmp_path / "edgecnn.toml"
+    lines = [
+        '[project]\nname = "beats"',
+        '[data]\npath = "demo"\nformat = "demo"',
+        "[windows]\nlength = 500\nhop = 500",
+    ]
+    project.write_text("\n".join(lines), encoding="utf-8")
+    assert run("data", project, "--quiet", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert all(item["seconds"] is None and item["events"] == item["segments"] > 100 for item in found["classes"])
+    assert all(not group["classes"] and group["events"]["N"] > 10 for group in found["groups"])
+    assert run("data", project, "--quiet") == 0
+    out = capsys.readouterr().out
+    assert "events" in out
+    assert f"{found['classes'][1]['events']}" in out
+
+
 def test_what_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("init", "data"):
         assert run(command, tmp_path / "nowhere") == 1

@@ -14,6 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from edgecnn.data.proposal import propose
 from edgecnn.data.proposal_text import toml_value, tri_axial
 from edgecnn.data.readers import read_dataset
 from edgecnn.data.recording import Channel, Dataset, Recording
@@ -48,9 +49,36 @@ def test_a_survey_counts_and_measures(
         rtol=1e-5,
     )
     text = "\n".join(found.problems)
-    for problem in ("copies of others: a = b", "class run is in 1 of 2 groups: p1", "class run has 1 segments", "20%"):
+    for problem in ("copies of others: a = b", "class run is in 1 of 2 groups: p1", "class run has 1 segment,", "20%"):
         assert problem in text
     json.dumps(asdict(found))
+
+
+def test_labels_of_one_sample_are_events_and_have_no_seconds(
+    make_recording: Callable[..., Recording], make_dataset: Callable[..., Dataset]
+) -> None:
+    beats = [(place, place + 1, "V" if place == 50 else "N") for place in range(0, 300, 50)]
+    dataset = make_dataset(
+        make_recording(400, [*beats, (300, 400, "noise")], name="a", group="p1"),
+        make_recording(400, [(7, 8, "N"), (9, 10, "noise")], name="b", group="p2"),
+    )
+    found = survey(dataset)
+    rows = [(item.label, item.segments, item.seconds, item.events) for item in found.classes]
+    assert rows == [("N", 6, None, 6), ("noise", 2, 1.01, None), ("V", 1, None, 1)]
+    assert [(group.classes, group.events) for group in found.groups] == [
+        ({"noise": 1.0}, {"N": 5, "V": 1}),
+        ({"noise": 0.01}, {"N": 1}),
+    ]
+    assert [found.groups[1].amount(label) for label in ("N", "noise", "V")] == [1, 0.01, 0]
+    assert "class V has 1 event, few" in "\n".join(found.problems)
+    assert "class V is in 1 of 2 groups" not in "\n".join(found.problems)
+
+
+def test_mitdb_beats_are_counted(shared_data: Path) -> None:
+    found = survey(propose(shared_data / "mitdb", relative_to=Path()).dataset)
+    counts = {item.label: item.events for item in found.classes}
+    assert {label: counts[label] for label in "NVLAF"} == {"N": 26867, "V": 5419, "L": 2003, "A": 528, "F": 412}
+    assert {item.seconds for item in found.classes} == {None}
 
 
 def test_constant_and_clipped_channels(

@@ -1,6 +1,9 @@
 """The saved state: what comes back, and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from edgecnn.training.state import STATE_FILE, TrainingState, load_state, save_state, training_key
 from edgecnn_firmware.card import EpochCard
@@ -46,6 +49,18 @@ def test_crash_while_saving_leaves_the_old_state(tmp_path, monkeypatch):
         assert load_state(tmp_path, "key") is not None
     else:
         raise AssertionError("the error was swallowed")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_told_with_the_files_name(tmp_path):
+    save_state(STATE, tmp_path)
+    (tmp_path / f"{STATE_FILE}.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_state(TrainingState("new", [np.zeros(1 << 20)], []), tmp_path)
+    assert caught.value.filename == str(tmp_path / STATE_FILE)
+    assert caught.value.strerror == "No space left on device"
+    assert load_state(tmp_path, "key") is not None
+    assert [path.name for path in tmp_path.iterdir()] == [STATE_FILE]
 
 
 def test_any_truncation_is_no_state(tmp_path):

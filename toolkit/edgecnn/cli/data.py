@@ -1,13 +1,15 @@
 """`edgecnn data`: what is in a data set; `edgecnn data fetch`: get an open one."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from edgecnn.cli.console import JSON, QUIET, print_json, print_table, progress_on_stderr
-from edgecnn.project import PROJECT_FILE, load_project
+from edgecnn.project import PROJECT_FILE, WindowSettings, load_project
+from edgecnn_firmware.errors import SettingsError
 
 if TYPE_CHECKING:
     from edgecnn.data.recording import Dataset
@@ -17,6 +19,7 @@ EPILOG = """\b
 Examples:
   edgecnn data recordings                    a folder
   edgecnn data edgecnn.toml --json           the data of a project
+  edgecnn data recordings --picture p.html   a page with a window of every class
   edgecnn data fetch mitdb recordings        an open data set, checked by SHA-256
 """
 SHOW: Final = "show"
@@ -50,24 +53,38 @@ class ShowByDefault(click.Group):
 def command() -> None:
     """Show what is in a data set, or fetch an open one.
 
-    PATH is a folder of recordings or a project (edgecnn.toml or its folder).
+    PATH is a folder of recordings or a project (edgecnn.toml or its folder). 'edgecnn data show --help' and
+    'edgecnn data fetch --help' list the options of each.
     """
 
 
-@command.command(SHOW, epilog="Example: edgecnn data recordings")
+@command.command(SHOW, epilog="Example: edgecnn data recordings --picture data.html")
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Also write a page that shows a window of every class.",
+)
 @QUIET
 @JSON
-def show(path: Path, quiet: bool, as_json: bool) -> None:
+def show(path: Path, picture: Path | None, quiet: bool, as_json: bool) -> None:
     """Show classes, groups, lengths, rates and problems of the recordings at PATH."""
     from edgecnn.data.survey import survey
 
+    if picture is not None:
+        _check_picture(picture)
+    dataset, windows = _dataset(path)
     with progress_on_stderr(quiet) as progress:
-        found = survey(_dataset(path), progress)
+        found = survey(dataset, progress)
+    if picture is not None:
+        _write_picture(picture, dataset, found, windows)
     if as_json:
         print_json(dataclasses.asdict(found))
         return
     _print(found)
+    if picture is not None:
+        click.echo(f"picture: {picture}")
 
 
 @command.command("fetch", epilog="Example: edgecnn data fetch mitdb recordings")
@@ -87,15 +104,44 @@ def fetch(name: str, destination: Path, sha256: str | None, quiet: bool) -> None
     click.echo(f"fetched {name}; next: edgecnn init {folder}")
 
 
-def _dataset(path: Path) -> "Dataset":
-    """The recordings of a project, or of the one that `init` would write for a folder."""
+def _dataset(path: Path) -> "tuple[Dataset, WindowSettings]":
+    """The recordings and windows of a project, or of the one that `init` would write for a folder."""
     if path.suffix == ".toml" or (path / PROJECT_FILE).is_file():
         from edgecnn.data.readers import read_dataset
 
-        return read_dataset(load_project(path).data)
+        project = load_project(path)
+        return read_dataset(project.data), project.windows
     from edgecnn.data.proposal import propose
 
-    return propose(path, relative_to=Path()).dataset
+    proposal = propose(path, relative_to=Path())
+    return proposal.dataset, WindowSettings.model_validate(proposal.tables["windows"])
+
+
+def _check_picture(picture: Path) -> None:
+    """Refuse a name that cannot be written before anything is read.
+
+    Raises:
+        SettingsError: it is no name of an HTML file, a folder, or in a place where nothing can be written.
+    """
+    if picture.suffix != ".html":
+        raise SettingsError(f"--picture {picture}: the name must end in .html")
+    if picture.is_dir():
+        raise SettingsError(f"--picture {picture}: is a folder; give the name of a new file")
+    place = next(folder for folder in picture.absolute().parents if folder.exists())
+    if not place.is_dir():
+        raise SettingsError(f"--picture {picture}: {place} is no folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise SettingsError(f"--picture {picture}: no permission to write in {place}")
+
+
+def _write_picture(picture: Path, dataset: "Dataset", found: "Survey", windows: WindowSettings) -> None:
+    from edgecnn.data.picture import survey_picture
+    from edgecnn.data.windows import window_length
+    from edgecnn_bench.report.survey import render_survey
+    from edgecnn_firmware.bundle import write_file_atomically
+
+    page = render_survey(survey_picture(dataset, found, window_length(dataset, windows)))
+    write_file_atomically(picture, page.encode("utf-8"))
 
 
 def _print(found: "Survey") -> None:
@@ -103,22 +149,8 @@ def _print(found: "Survey") -> None:
     rate = f"{found.sample_rate_hz:g} Hz" if found.rate_known else "unknown rate"
     click.echo(f"{found.name}: {found.recordings} recordings ({found.format}), {rate}")
     click.echo(f"length: {found.length_min} to {found.length_max} samples, {found.length_median} in the middle")
-    rows = [
-        [item.label, str(item.recordings), str(item.segments), f"{item.seconds:.6g}", str(item.groups)]
-        for item in found.classes
-    ]
-    print_table("classes", ["class", "recordings", "segments", unit, "groups"], rows, numeric={1, 2, 3, 4})
-    labels = [item.label for item in found.classes]
-    # Events are counted, for seconds say nothing about them.
-    events = all(round(item.seconds * found.sample_rate_hz) == item.segments for item in found.classes)
-    scale, what = (found.sample_rate_hz, "events") if events else (1.0, unit)
-    groups = [
-        [item.group, str(item.recordings), *(f"{item.classes.get(label, 0) * scale:.4g}" for label in labels)]
-        for item in found.groups[:MAX_GROUP_ROWS]
-    ]
-    if len(found.groups) < found.recordings or found.recordings <= MAX_GROUP_ROWS:
-        numeric = set(range(1, len(labels) + 2))
-        print_table(f"{what} by group and class", ["group", "recordings", *labels], groups, numeric=numeric)
+    _print_classes(found, unit)
+    _print_groups(found, unit)
     more = len(found.groups) - MAX_GROUP_ROWS
     if more > 0:
         click.echo(f"{more} more groups")
@@ -131,3 +163,38 @@ def _print(found: "Survey") -> None:
         click.echo(f"note: {note}")
     for problem in found.problems:
         click.echo(f"problem: {problem}")
+
+
+def _print_classes(found: "Survey", unit: str) -> None:
+    """Print how often each class occurs and how long; events are counted, for seconds say nothing about them."""
+    lasting = not found.classes or any(item.events is None for item in found.classes)
+    what = "segments" if lasting else "events"
+    columns = ["class", "recordings", what, *([unit] if lasting else []), "groups"]
+    rows = []
+    for item in found.classes:
+        row = [item.label, str(item.recordings), str(item.segments)]
+        if lasting:
+            row.append("events" if item.seconds is None else f"{item.seconds:.6g}")
+        rows.append([*row, str(item.groups)])
+    print_table("classes", columns, rows, numeric=set(range(1, len(columns))))
+
+
+def _print_groups(found: "Survey", unit: str) -> None:
+    """Print the seconds or events of each class in each group, unless every recording is a group and they are many."""
+    if len(found.groups) == found.recordings > MAX_GROUP_ROWS:
+        return
+    events = {item.label for item in found.classes if item.events is not None}
+    labels = [item.label for item in found.classes]
+    mixed = 0 < len(events) < len(labels)
+    heads = [f"{label} (events)" if mixed and label in events else label for label in labels]
+    groups = [
+        [group.group, str(group.recordings), *(_amount(group.amount(label)) for label in labels)]
+        for group in found.groups[:MAX_GROUP_ROWS]
+    ]
+    what = "events" if events and not mixed else unit
+    columns = ["group", "recordings", *heads]
+    print_table(f"{what} by group and class", columns, groups, numeric=set(range(1, len(columns))))
+
+
+def _amount(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -32,23 +32,38 @@ _BLOCK_VALUES: Final = 1 << 21
 
 @dataclass(frozen=True)
 class ClassSurvey:
-    """One label: how often and how long it occurs. `seconds` are samples where the rate is unknown."""
+    """One label: how often and how long it occurs.
+
+    `seconds` are samples where the rate is unknown, and None for a label that marks single samples (a beat, a step):
+    such events have no duration and are counted in `events`, which is None for all other labels.
+    """
 
     label: str
     recordings: int
     segments: int
-    seconds: float
+    seconds: float | None
     groups: int
+    events: int | None = None
+
+    @property
+    def amount(self) -> float:
+        """Seconds, or the number of events."""
+        return self.seconds or 0.0 if self.events is None else self.events
 
 
 @dataclass(frozen=True)
 class GroupSurvey:
-    """One group, and the seconds of each label in it."""
+    """One group: the seconds of each label in it that lasts, and the number of each that is an event."""
 
     group: str
     recordings: int
     seconds: float
     classes: dict[str, float]
+    events: dict[str, int]
+
+    def amount(self, label: str) -> float:
+        """Seconds of a label in this group, or the number of its events."""
+        return self.classes.get(label, self.events.get(label, 0))
 
 
 @dataclass(frozen=True)
@@ -90,7 +105,8 @@ def survey(dataset: Dataset, progress: Progress = silent) -> Survey:
         DataError: samples cannot be read.
     """
     lengths = np.array([recording.length for recording in dataset.recordings])
-    classes, groups = _classes(dataset), _groups(dataset)
+    classes = _classes(dataset)
+    groups = _groups(dataset, {item.label for item in classes if item.events is not None})
     totals, digests = _read_all(dataset, progress)
     problems = [
         *_duplicates(dataset, digests),
@@ -193,25 +209,29 @@ def _classes(dataset: Dataset) -> tuple[ClassSurvey, ...]:
     groups: dict[str, set[str]] = defaultdict(set)
     segments: Counter[str] = Counter()
     samples: Counter[str] = Counter()
+    longest: Counter[str] = Counter()
     for recording in dataset.recordings:
         for segment in recording.segments:
             recordings[segment.label].add(recording.name)
             groups[segment.label].add(recording.group)
             segments[segment.label] += 1
-            samples[segment.label] += segment.stop - segment.start
+            length = segment.stop - segment.start
+            samples[segment.label] += length
+            longest[segment.label] = max(longest[segment.label], length)
     return tuple(
         ClassSurvey(
             label,
             len(recordings[label]),
             segments[label],
-            round(samples[label] / dataset.sample_rate_hz, 3),
+            round(samples[label] / dataset.sample_rate_hz, 3) if longest[label] != 1 else None,
             len(groups[label]),
+            segments[label] if longest[label] == 1 else None,
         )
         for label in sorted(segments, key=natural_key)
     )
 
 
-def _groups(dataset: Dataset) -> tuple[GroupSurvey, ...]:
+def _groups(dataset: Dataset, event_labels: set[str]) -> tuple[GroupSurvey, ...]:
     members: dict[str, list[Recording]] = defaultdict(list)
     for recording in dataset.recordings:
         members[recording.group].append(recording)
@@ -222,9 +242,11 @@ def _groups(dataset: Dataset) -> tuple[GroupSurvey, ...]:
             for segment in recording.segments:
                 samples[segment.label] += segment.stop - segment.start
         rate_hz = dataset.sample_rate_hz
-        classes = {label: round(samples[label] / rate_hz, 3) for label in sorted(samples, key=natural_key)}
+        labels = sorted(samples, key=natural_key)
+        classes = {label: round(samples[label] / rate_hz, 3) for label in labels if label not in event_labels}
+        events = {label: samples[label] for label in labels if label in event_labels}
         seconds = round(sum(recording.length for recording in members[group]) / rate_hz, 3)
-        surveys.append(GroupSurvey(group, len(members[group]), seconds, classes))
+        surveys.append(GroupSurvey(group, len(members[group]), seconds, classes, events))
     return tuple(surveys)
 
 
@@ -248,10 +270,12 @@ def _class_problems(
         yield f"{len(unlabeled)} recordings have no label: {listed(unlabeled, 5)}"
     for item in classes:
         if item.segments < FEW_SEGMENTS:
-            yield f"class {item.label} has {item.segments} segments, few to learn from and to test with"
+            what = "segment" if item.events is None else "event"
+            plural = "" if item.segments == 1 else "s"
+            yield f"class {item.label} has {item.segments} {what}{plural}, few to learn from and to test with"
         # Where each recording is a group, no class can be in all of them.
         if len(groups) < len(dataset.recordings) and item.groups < len(groups):
-            where = [group.group for group in groups if item.label in group.classes]
+            where = [group.group for group in groups if item.label in group.classes or item.label in group.events]
             yield f"class {item.label} is in {item.groups} of {len(groups)} groups: {listed(where, 5)}"
 
 

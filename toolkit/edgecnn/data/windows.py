@@ -123,6 +123,15 @@ def _check_names(dataset: Dataset) -> None:
         raise DataError(f"{dataset.name}: {count} recordings are named '{name}'; names must be different")
 
 
+def window_length(dataset: Dataset, windows: WindowSettings) -> int:
+    """Samples of one window of `dataset`.
+
+    Raises:
+        SettingsError: the length is a duration and the data have no sample rate, or it is too long.
+    """
+    return _extents(dataset, windows)[0]
+
+
 def _extents(dataset: Dataset, windows: WindowSettings) -> tuple[int, int]:
     for key, extent in (("length", windows.length), ("hop", windows.hop)):
         if isinstance(extent, str) and not rate_is_known(dataset):

@@ -99,7 +99,7 @@ def train(
     weights = balanced_weights(counts) if balanced else np.ones(classes, np.float32)
     augmenter = Augmenter(settings.augment, seed)
     batches = TrainingBatches(training, normalization, augmenter, weights, output_kind(model), settings.batch_size)
-    schedule = Schedule(settings.schedule, settings.learning_rate, batches.steps * settings.epochs)
+    schedule = Schedule(settings.schedule, settings.peak_learning_rate, batches.steps * settings.epochs)
     held_out = validation if validation is not None and len(validation.labels) else None
     run = _Run(Stepper(model, settings), batches, held_out, schedule, settings, checkpoint_dir, progress)
     state = _initial_state(run, _key(model, run, normalization, seed) if checkpoint_dir else "")
@@ -205,7 +205,7 @@ def _train_epoch(run: _Run, epoch: int, last: EpochCard | None) -> tuple[float, 
 
 
 def _diverged(run: _Run, what: str) -> ModelError:
-    rate = run.settings.learning_rate
+    rate = run.settings.peak_learning_rate
     return ModelError(
         f"training: {what}; try a smaller training.learning_rate ({rate:g} now) and check [normalization] and the data"
     )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
+from edgecnn.disk import naming_file
 from edgecnn_firmware.card import EpochCard
 
 Arrays: TypeAlias = list[npt.NDArray[Any]]
@@ -40,7 +41,11 @@ class TrainingState:
 
 
 def save_state(state: TrainingState, folder: Path) -> None:
-    """Write the state; the file appears whole or not at all."""
+    """Write the state; the file appears whole or not at all.
+
+    Raises:
+        OSError: the disk refuses; the error names the file, and an older state is left as it was.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "key": state.key,
@@ -51,12 +56,21 @@ def save_state(state: TrainingState, folder: Path) -> None:
     arrays: dict[str, Any] = {f"variable_{number}": value for number, value in enumerate(state.variables)}
     arrays |= {f"best_{number}": value for number, value in enumerate(state.best)}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    partial = folder / f"{STATE_FILE}.partial"
-    with partial.open("wb") as file:
+    path, partial = folder / STATE_FILE, folder / f"{STATE_FILE}.partial"
+    try:
+        with naming_file(path):
+            _write(partial, arrays)
+            partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, arrays: Mapping[str, Any]) -> None:
+    with path.open("wb") as file:
         np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(folder / STATE_FILE)
 
 
 def load_state(folder: Path, key: str) -> TrainingState | None:

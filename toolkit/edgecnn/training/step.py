@@ -27,7 +27,7 @@ class Stepper:
         tf, keras = import_tensorflow(), import_keras()
         self._tf = tf
         self._model = model
-        self._optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
+        self._optimizer = keras.optimizers.AdamW(settings.peak_learning_rate, weight_decay=settings.weight_decay)
         self._optimizer.build(model.trainable_variables)
         self._momentum = settings.ema
         self._averages = [tf.Variable(weight.value) for weight in model.weights] if settings.ema else []

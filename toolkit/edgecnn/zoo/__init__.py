@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from edgecnn.project import ModelSettings
+from edgecnn.project import LEARNING_RATE, ModelSettings, TrainingSettings
 from edgecnn.tensorflow_setup import make_deterministic
 from edgecnn.zoo.builder import build
 from edgecnn.zoo.options import Option, resolve
@@ -52,6 +52,14 @@ def build_model(
     if colon and file.endswith(".py"):
         return from_function(base / file, function, input_shape, num_classes)
     return from_keras_file(base / name, input_shape, num_classes)
+
+
+def with_learning_rate(training: TrainingSettings, model: ModelSettings) -> TrainingSettings:
+    """Fill in the learning rate that a project file leaves to the model: the preset's own, or that of most presets."""
+    if training.learning_rate is not None:
+        return training
+    rate = PRESETS[model.name].learning_rate if model.name in PRESETS else LEARNING_RATE
+    return training.model_copy(update={"learning_rate": rate})
 
 
 def describe() -> list[Description]:

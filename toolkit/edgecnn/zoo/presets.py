@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from edgecnn.project import LEARNING_RATE
 from edgecnn.zoo.options import Option, Options
 from edgecnn.zoo.stages import (
     Conv,
@@ -30,6 +31,8 @@ class Preset:
     """The shortest window the preset can take with its default options."""
     options: Mapping[str, Option]
     stages: Callable[[Options], tuple[Stage, ...]]
+    learning_rate: float = LEARNING_RATE
+    """Peak learning rate where the project file sets none."""
 
 
 def _filters(*default: int) -> Option:
@@ -237,5 +240,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "dropout": _rate(0.5, "dropout after each dense layer"),
         },
         _vgg1d,
+        # Without batch normalization its first epochs stay at chance for longer at the rate of the others: docs/models.md.
+        learning_rate=1e-3,
     ),
 }
