@@ -1,0 +1,181 @@
+"""A compiled network on a virtual board: what one call costs there, and what it computes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn_firmware.boards.harness import ARENA, INPUT, OUTPUT, Harness
+from edgecnn_firmware.boards.image import Image, build_image
+from edgecnn_firmware.boards.machine import run
+from edgecnn_firmware.boards.run import Run
+from edgecnn_firmware.boards.targets import target_named
+from edgecnn_firmware.boards.toolchain import Prefer, find_toolchain
+from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.errors import SettingsError
+
+KERNELS_OF_BOARD = {
+    "cortex-m4": "armv7e-m",
+    "cortex-m7": "armv7e-m",
+    "cortex-m33": "armv7e-m",
+    "cortex-m55": "armv8.1-m-mve",
+}
+"""The compiler's target that suits a board; `portable` for all others."""
+
+
+@dataclass(frozen=True)
+class LayerMeasurement:
+    """One op of the program on the board."""
+
+    op: str
+    macs: int
+    instructions: int
+    """Of the last input, with the two or three instructions of the mark."""
+
+
+@dataclass(frozen=True)
+class BoardMeasurement:
+    """What a network costs on a board.
+
+    Attributes:
+        board: The board's name.
+        kernels: The compiler's target.
+        toolchain: The C compiler, as it names itself.
+        flags: Given to it.
+        instructions: Of one call, for each input.
+        estimated_cycles: Estimate for the last input where there is a table of costs, else `None`.
+        by_function: Instructions of the last input, by C function.
+        layers: The ops in order, from a build of its own.
+        flash_bytes: Code and constants of the linked image less those of an image without the network.
+        arena_bytes: Working memory.
+        state_bytes: What lives from call to call.
+        stack_bytes: Deepest stack of all inputs.
+        input_bytes: The caller's input buffer.
+        outputs: What each call wrote.
+        faults: Forbidden accesses; with `watch` all, else only changed guard bytes.
+        note: How the virtual CPU differs from the core, where it does.
+    """
+
+    board: str
+    kernels: str
+    toolchain: str
+    flags: tuple[str, ...]
+    instructions: tuple[int, ...]
+    estimated_cycles: int | None
+    by_function: dict[str, int]
+    layers: tuple[LayerMeasurement, ...]
+    flash_bytes: int
+    arena_bytes: int
+    state_bytes: int
+    stack_bytes: int
+    input_bytes: int
+    outputs: tuple[bytes, ...]
+    faults: tuple[str, ...]
+    note: str
+
+    @property
+    def mean_instructions(self) -> float:
+        """Mean over the inputs."""
+        return sum(self.instructions) / len(self.instructions)
+
+    @property
+    def ram_bytes(self) -> int:
+        """Arena, state, the caller's input buffer and stack."""
+        return self.arena_bytes + self.state_bytes + self.input_bytes + self.stack_bytes
+
+
+def measure_program(
+    program: Program,
+    board: str,
+    inputs: Sequence[bytes],
+    *,
+    work: Path,
+    prefer: Prefer = "auto",
+    flags: Sequence[str] = ("-O2",),
+    watch: bool = False,
+    layers: bool = True,
+) -> BoardMeasurement:
+    """Build a program for a board and call it once for each input.
+
+    A network with state is set to its first values before every call, which is counted.
+
+    Args:
+        program: From the compiler, for a target that the board can run.
+        board: One of `targets.TARGETS`.
+        inputs: The bytes of all inputs of one call, one after the other, for each call; at least one.
+        work: An existing folder for sources and images.
+        prefer: Which compiler.
+        flags: For the compiler.
+        watch: Check every memory access; many times slower.
+        layers: Count per op too, which takes a second build.
+
+    Raises:
+        BoardError: the code does not build, faults, or does not finish.
+        MissingDependency: a compiler or the emulator is not installed.
+        SettingsError: there is no such board, or no input.
+    """
+    if not inputs:
+        raise SettingsError(f"board {board}: no inputs to run")
+    target = target_named(board)
+    toolchain = find_toolchain(target, prefer)
+    sources = work / "sources"
+    sources.mkdir(exist_ok=True)
+    for name, text in program.files.items():
+        (sources / name).write_text(text, encoding="utf-8", newline="\n")
+
+    def image(folder: str, *, marks: bool) -> Image:
+        place = work / folder
+        place.mkdir(exist_ok=True)
+        files = [sources / program.source]
+        return build_image(
+            target, toolchain, files, [sources], flags, harness=_harness(program), work=place, marks=marks
+        )
+
+    plain = image("plain", marks=False)
+    runs = [run(plain, data, watch=watch) for data in inputs]
+    counted = _layers(program, run(image("marks", marks=True), inputs[-1])) if layers else ()
+    return BoardMeasurement(
+        board=board,
+        kernels=program.target,
+        toolchain=toolchain.version,
+        flags=tuple(flags),
+        instructions=tuple(found.instructions for found in runs),
+        estimated_cycles=runs[-1].estimated_cycles,
+        by_function=runs[-1].by_function,
+        layers=counted,
+        flash_bytes=plain.flash_bytes,
+        arena_bytes=program.arena.bytes,
+        state_bytes=program.state_bytes,
+        stack_bytes=max(found.stack_bytes for found in runs),
+        input_bytes=sum(value.bytes for value in program.graph.inputs),
+        outputs=tuple(found.outputs for found in runs),
+        faults=tuple(str(fault) for found in runs for fault in found.faults),
+        note=target.note,
+    )
+
+
+def _harness(program: Program) -> Harness:
+    prefix, graph = program.prefix, program.graph
+    arguments, statements = [], []
+    if program.state_bytes:
+        statements.append(f"static {prefix}_state state; {prefix}_init(&state);")
+        arguments.append("&state")
+    sizes = []
+    for buffer, values in ((INPUT, graph.inputs), (OUTPUT, graph.outputs)):
+        at = 0
+        for value in values:
+            arguments.append(f"(void *)({buffer} + {at})")
+            at += value.bytes
+        sizes.append(at)
+    arguments.append(f"(void *){ARENA}")
+    statements.append(f"{prefix}_invoke({', '.join(arguments)});")
+    # The arena's type is never empty, and a union of int32 rounds its size up.
+    arena = -(-max(program.arena.bytes, 1) // 4) * 4
+    return Harness(program.header, " ".join(statements), sizes[0], sizes[1], arena)
+
+
+def _layers(program: Program, found: Run) -> tuple[LayerMeasurement, ...]:
+    at = {mark.label: mark.instructions for mark in found.marks}
+    return tuple(
+        LayerMeasurement(op.label, op.macs, at[position + 1] - at[position])
+        for position, op in enumerate(program.graph.ops)
+    )
