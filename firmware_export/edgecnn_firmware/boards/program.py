@@ -10,7 +10,7 @@ from edgecnn_firmware.boards.machine import run
 from edgecnn_firmware.boards.run import Run
 from edgecnn_firmware.boards.targets import target_named
 from edgecnn_firmware.boards.toolchain import Prefer, find_toolchain
-from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.compiler.emit.program import Program, in_arena, parameter_names
 from edgecnn_firmware.errors import SettingsError
 
 KERNELS_OF_BOARD = {
@@ -146,7 +146,7 @@ def measure_program(
         arena_bytes=program.arena.bytes,
         state_bytes=program.state_bytes,
         stack_bytes=max(found.stack_bytes for found in runs),
-        input_bytes=sum(value.bytes for value in program.graph.inputs),
+        input_bytes=sum(value.bytes for value in program.graph.inputs if not in_arena(value, program.arena)),
         outputs=tuple(found.outputs for found in runs),
         faults=tuple(str(fault) for found in runs for fault in found.faults),
         note=target.note,
@@ -160,10 +160,15 @@ def _harness(program: Program) -> Harness:
         statements.append(f"static {prefix}_state state; {prefix}_init(&state);")
         arguments.append("&state")
     sizes = []
-    for buffer, values in ((INPUT, graph.inputs), (OUTPUT, graph.outputs)):
+    inputs, outputs = parameter_names(graph)
+    for buffer, names, values in ((INPUT, inputs, graph.inputs), (OUTPUT, outputs, graph.outputs)):
         at = 0
-        for value in values:
-            arguments.append(f"(void *)({buffer} + {at})")
+        for name, value in zip(names, values, strict=True):
+            place = f"{buffer} + {at}"
+            if in_arena(value, program.arena):
+                statements.append(f"__builtin_memcpy({prefix}_{name}((void *){ARENA}), {place}, {value.bytes});")
+            else:
+                arguments.append(f"(void *)({place})")
             at += value.bytes
         sizes.append(at)
     arguments.append(f"(void *){ARENA}")

@@ -21,7 +21,15 @@ from edgecnn_firmware.tflite.reader import read_model
 _PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
-def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert", target: str = "portable") -> Program:
+def compile_model(
+    data: bytes,
+    name: str,
+    prefix: str,
+    *,
+    profile: str = "litert",
+    target: str = "portable",
+    input_in_arena: bool = False,
+) -> Program:
     """Compile an int8 network.
 
     Args:
@@ -30,6 +38,7 @@ def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert
         prefix: C prefix of every public name.
         profile: whose rounding is repeated: `litert` (LiteRT's reference kernels) or `tflm` (TFLite Micro's).
         target: one of `targets.TARGETS`.
+        input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
 
     Raises:
         ModelError: the file is broken, or holds what is not compiled: by op number, name and reason.
@@ -39,14 +48,15 @@ def compile_model(data: bytes, name: str, prefix: str, *, profile: str = "litert
     found = find_target(target)
     if profile not in PROFILES:
         raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
-    return compile_graph(run_passes(lower_model(read_model(data, name), profile)), prefix, found.name)
+    graph = run_passes(lower_model(read_model(data, name), profile))
+    return compile_graph(graph, prefix, found.name, input_in_arena=input_in_arena)
 
 
-def compile_graph(graph: Graph, prefix: str, target: str) -> Program:
+def compile_graph(graph: Graph, prefix: str, target: str, *, input_in_arena: bool = False) -> Program:
     """Plan and emit a graph; arguments as `compile_model`."""
     found = find_target(target)
     graph = with_own_outputs(graph)
-    arena, scratch = plan(graph, found)
+    arena, scratch = plan(graph, found, input_in_arena=input_in_arena)
     return write_program(graph, arena, scratch, prefix, found)
 
 
@@ -56,11 +66,10 @@ def prefix_of(stem: str) -> str:
     return name if name[0].isalpha() else f"model_{name}"[:64]
 
 
-def plan(graph: Graph, target: Target) -> tuple[Arena, dict[int, str]]:
+def plan(graph: Graph, target: Target, *, input_in_arena: bool = False) -> tuple[Arena, dict[int, str]]:
     """Plan the arena; the key of the scratch block of each op that has one."""
-    outside = frozenset(
-        value.storage for value in (*graph.inputs, *graph.outputs, *(state.value for state in graph.states))
-    )
+    outer = [*graph.outputs, *(state.value for state in graph.states), *(() if input_in_arena else graph.inputs)]
+    outside = frozenset(value.storage for value in outer)
 
     def distance(op: Op, position: int) -> int | None:
         found = needs(op, target)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.compiler.emit.program import Program, in_arena
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
 NUMPY = {"int8": np.int8, "uint8": np.uint8, "int32": np.int32, "int64": np.int64, "float32": np.float32}
@@ -59,7 +59,13 @@ class Native:
         arena -= arena % 4
         self.arena[:] = 0x5A
         arguments = [self.state] if self.state is not None else []
-        arguments += [ctypes.c_void_p(x.ctypes.data) for x in (*given, *made)]
+        for value, array in zip(graph.inputs, given, strict=True):
+            if in_arena(value, self.program.arena):
+                offset = self.program.arena.offsets[f"value {value.storage}"]
+                ctypes.memmove(arena + offset, array.ctypes.data, array.nbytes)
+            else:
+                arguments.append(ctypes.c_void_p(array.ctypes.data))
+        arguments += [ctypes.c_void_p(x.ctypes.data) for x in made]
         self.invoke(*arguments, ctypes.c_void_p(arena))
         begin = arena - self.arena.ctypes.data
         end = begin + self.program.arena.bytes

@@ -23,8 +23,17 @@ from edgecnn.cli.console import JSON, print_json, print_table
     show_default=True,
     help="Whose reference kernels to equal byte for byte: litert or tflm (TFLite Micro).",
 )
+@click.option("--input-in-arena", is_flag=True, help="Write inputs into the arena, which overwrites them: less memory.")
 @JSON
-def command(model: Path, output: Path | None, name: str | None, target: str, rounding: str, as_json: bool) -> None:
+def command(
+    model: Path,
+    output: Path | None,
+    name: str | None,
+    target: str,
+    rounding: str,
+    input_in_arena: bool,
+    as_json: bool,
+) -> None:
     """Compile a full int8 1-D network to dependency-free C99."""
     from edgecnn_firmware.compiler.compile import compile_model, prefix_of
     from edgecnn_firmware.compiler.report import op_rows, summarize_program
@@ -32,7 +41,8 @@ def command(model: Path, output: Path | None, name: str | None, target: str, rou
 
     prefix = name or prefix_of(model.stem)
     folder = output or Path(f"{prefix}_c")
-    program = compile_model(model.read_bytes(), str(model), prefix, profile=rounding, target=target)
+    data = model.read_bytes()
+    program = compile_model(data, str(model), prefix, profile=rounding, target=target, input_in_arena=input_in_arena)
     write_files(program, folder)
     summary = summarize_program(program)
     if as_json:

@@ -70,7 +70,10 @@ def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix
         emit(op, emitter)
         sizes.append(sum(constant.bytes for constant in emitter.constants) - before)
     emitter.line(f"    EDGECNN_MARK({len(graph.ops)});")
-    names = {prefix + ".h": _header(graph, arena, prefix, emitter), prefix + ".c": _source(graph, prefix, emitter)}
+    names = {
+        prefix + ".h": _header(graph, arena, prefix, emitter),
+        prefix + ".c": _source(graph, arena, prefix, emitter),
+    }
     for header in _with_dependencies(emitter.includes):
         names[header] = runtime_text(header)
     state_bytes = sum(state.value.bytes for state in graph.states)
@@ -110,8 +113,14 @@ def _expressions(graph: Graph, arena: Arena) -> dict[int, str]:
     for name, value in zip(outputs, graph.outputs, strict=True):
         found[value.storage] = name
     for name, value in zip(inputs, graph.inputs, strict=True):
-        found[value.storage] = name
+        if not in_arena(value, arena):
+            found[value.storage] = name
     return found
+
+
+def in_arena(value: Value, arena: Arena) -> bool:
+    """Whether a value lies in the arena."""
+    return f"value {value.storage}" in arena.offsets
 
 
 def _typed(value: Value, expression: str) -> str:
@@ -128,10 +137,11 @@ def _describe(op: Op) -> str:
     return f"{op.label}: {source} -> {shape(op.output)}" + (f", {op.macs} MACs" if op.macs else "")
 
 
-def _prototype(graph: Graph, prefix: str) -> str:
+def _prototype(graph: Graph, arena: Arena, prefix: str) -> str:
     inputs, outputs = parameter_names(graph)
     parameters = [f"{prefix}_state *state"] if graph.states else []
-    parameters += [f"const {_C_TYPES[v.type]} *{name}" for name, v in zip(inputs, graph.inputs, strict=True)]
+    given = [(name, v) for name, v in zip(inputs, graph.inputs, strict=True) if not in_arena(v, arena)]
+    parameters += [f"const {_C_TYPES[v.type]} *{name}" for name, v in given]
     parameters += [f"{_C_TYPES[v.type]} *{name}" for name, v in zip(outputs, graph.outputs, strict=True)]
     parameters.append(f"{prefix}_arena *arena")
     return wrapped(f"void {prefix}_invoke(", ", ".join(parameters), ")").strip().replace("\n    ", "\n")
@@ -149,6 +159,24 @@ def _tensor_macros(graph: Graph, prefix: str) -> str:
             lines.append(f"#define {macro}_SCALE {float(value.affine.scale)!r}f")
             lines.append(f"#define {macro}_ZERO_POINT {value.affine.zero_point}")
     return "\n".join(lines)
+
+
+def _input_pointers(graph: Graph, arena: Arena, prefix: str) -> str:
+    """Functions that say where inputs lie in the arena."""
+    text = ""
+    for name, value in zip(parameter_names(graph)[0], graph.inputs, strict=True):
+        if in_arena(value, arena):
+            place = _typed(value, f"arena->bytes + {arena.offsets[f'value {value.storage}']}")
+            text += (
+                f"/* Where the caller writes the {name} before each call; the call overwrites it. */\n"
+                f"static inline {_C_TYPES[value.type]} *{prefix}_{name}({prefix}_arena *arena) {{ return {place}; }}\n\n"
+            )
+    return text
+
+
+def _overlaps(graph: Graph, arena: Arena) -> str:
+    outside = "" if any(in_arena(value, arena) for value in graph.inputs) else "Inputs, "
+    return f"{outside}{'outputs' if outside else 'Outputs'} and the arena do not overlap."
 
 
 def _state_struct(graph: Graph, prefix: str) -> str:
@@ -191,8 +219,8 @@ typedef union {{
     int8_t bytes[{max(arena.bytes, 1)}];
 }} {prefix}_arena;
 
-{_state_struct(graph, prefix)}/* Run the network once. Inputs, outputs and the arena do not overlap. */
-{_prototype(graph, prefix)};
+{_state_struct(graph, prefix)}{_input_pointers(graph, arena, prefix)}/* Run the network once. {_overlaps(graph, arena)} */
+{_prototype(graph, arena, prefix)};
 
 #ifdef __cplusplus
 }}
@@ -202,7 +230,7 @@ typedef union {{
 """
 
 
-def _source(graph: Graph, prefix: str, emitter: Emitter) -> str:
+def _source(graph: Graph, arena: Arena, prefix: str, emitter: Emitter) -> str:
     includes = "\n".join(f'#include "{header}"' for header in sorted({"edgecnn_base.h", *emitter.includes}))
     constants = "\n\n".join(_constant(constant) for constant in emitter.constants)
     init = ""
@@ -231,7 +259,7 @@ def _source(graph: Graph, prefix: str, emitter: Emitter) -> str:
 
 {constants}
 
-{init}{_prototype(graph, prefix)} {{
+{init}{_prototype(graph, arena, prefix)} {{
 {unused}{body}
 }}
 """

@@ -17,6 +17,8 @@ from edgecnn_firmware.tflite.options import Activation
 _TYPES: Final = {"INT8": "int8", "UINT8": "uint8", "INT32": "int32", "INT64": "int64", "FLOAT32": "float32"}
 _NUMPY: Final = {**_TYPES, "INT16": "int16", "BOOL": "bool"}
 
+_WITH_WEIGHTS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
 Options = TypeVar("Options")
 
 
@@ -177,6 +179,11 @@ class Lowering:
         raise self.fail(op, f"fused activation {activation.name}; expected NONE, RELU, RELU6 or RELU_N1_TO_1")
 
     def _require_type(self, op: Operator, found: str, types: tuple[str, ...], what: str) -> None:
+        if found == "float32" and types == ("int8",):
+            weights = op.name in _WITH_WEIGHTS and self.tensor(op, 1).type == "INT8"
+            if weights:
+                raise self.fail(op, "int8 weights on float32 values, a dynamic-range model; quantize it to full int8")
+            raise self.fail(op, "computes on float32; quantize the model to full int8")
         if found not in types:
             raise self.fail(op, f"{what} is {found}; expected {' or '.join(types)}")
 
