@@ -149,6 +149,23 @@ class ArenaCard(CardPart):
     """Package and version that measured it."""
 
 
+class CompiledCard(CardPart):
+    """The network as C files in `firmware/c/`."""
+
+    target: str
+    """The compiler's target, whose kernels are used."""
+    constant_bytes: Annotated[int, Field(ge=0)]
+    """Weights and tables; code comes on top."""
+    arena_bytes: Annotated[int, Field(ge=0)]
+    """Working memory of one call."""
+    state_bytes: Annotated[int, Field(ge=0)]
+    """What lives from one call to the next."""
+    macs: Annotated[int, Field(ge=0)]
+    """Multiply-accumulates of one call."""
+    checked_windows: Annotated[int, Field(ge=0)]
+    """Test windows on which the compiler's arithmetic gave the reference's bytes when the bundle was written."""
+
+
 class Card(CardPart):
     """The bundle's card."""
 
@@ -166,6 +183,9 @@ class Card(CardPart):
     arena: ArenaCard | None = None
     arena_note: str = ""
     """Why `arena` is missing, where it is."""
+    compiled: CompiledCard | None = None
+    compiled_note: str = ""
+    """Why `compiled` is missing, where it is."""
     data: DataCard | None = None
     training: TrainingCard | None = None
     seed: int | None = None

@@ -13,6 +13,7 @@ from edgecnn_firmware import numerics
 from edgecnn_firmware.arena import measure_arena
 from edgecnn_firmware.bundle import BundleWriter, Vectors
 from edgecnn_firmware.card import ArenaCard, Card, QuantizationCard, ScoreCard, TensorQuantization
+from edgecnn_firmware.compiler.bundled import compile_for_bundle
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.header import write_header
 from edgecnn_firmware.progress import Progress
@@ -69,8 +70,12 @@ def write_bundle(job: "Job", quantized: "Quantized") -> None:
 def commit_bundle(
     target: Path, card: Card, model: bytes, summary: ModelSummary, vectors: Vectors, files: dict[str, Path]
 ) -> None:
-    """Write the bundle's files, the C header among them, and put the bundle in its place."""
+    """Write the bundle's files, the C header and the compiled C among them, and put the bundle in its place."""
+    compiled, compiled_card, note = compile_for_bundle(model, card.name, vectors.inputs, vectors.outputs)
+    card = card.model_copy(update={"compiled": compiled_card, "compiled_note": note})
     with BundleWriter(target) as bundle:
+        for name, data in compiled.items():
+            bundle.add(name, data)
         for name, path in files.items():
             bundle.add_file(name, path)
         bundle.add(f"firmware/{card.name}_model.h", write_header(model, card, summary).encode("utf-8"))

@@ -156,9 +156,12 @@ def measure_program(
 def _harness(program: Program) -> Harness:
     prefix, graph = program.prefix, program.graph
     arguments, statements = [], []
+    # The arena's type is never empty, and a union of int32 rounds its size up.
+    arena = -(-max(program.arena.bytes, 1) // 4) * 4
     if program.state_bytes:
-        statements.append(f"static {prefix}_state state; {prefix}_init(&state);")
-        arguments.append("&state")
+        # Behind the arena, where it may be written; it is made of bytes, which lie anywhere.
+        statements.append(f"{prefix}_init((void *)({ARENA} + {arena}));")
+        arguments.append(f"(void *)({ARENA} + {arena})")
     sizes = []
     inputs, outputs = parameter_names(graph)
     for buffer, names, values in ((INPUT, inputs, graph.inputs), (OUTPUT, outputs, graph.outputs)):
@@ -173,9 +176,7 @@ def _harness(program: Program) -> Harness:
         sizes.append(at)
     arguments.append(f"(void *){ARENA}")
     statements.append(f"{prefix}_invoke({', '.join(arguments)});")
-    # The arena's type is never empty, and a union of int32 rounds its size up.
-    arena = -(-max(program.arena.bytes, 1) // 4) * 4
-    return Harness(program.header, " ".join(statements), sizes[0], sizes[1], arena)
+    return Harness(program.header, " ".join(statements), sizes[0], sizes[1], arena + program.state_bytes)
 
 
 def _layers(program: Program, found: Run) -> tuple[LayerMeasurement, ...]:
