@@ -20,7 +20,7 @@ def base(edgecnn: str) -> None:
     """The base install answers without TensorFlow."""
     if importlib.util.find_spec("tensorflow"):
         raise SystemExit("the base install brought TensorFlow")
-    for command in ("export", "init", "data", "train", "quantize", "benchmark", "report", "inspect"):
+    for command in ("export", "init", "data", "train", "quantize", "benchmark", "report", "compile", "inspect"):
         if "Example" not in run(edgecnn, command, "--help"):
             raise SystemExit(f"edgecnn {command} --help has no example")
     failed = subprocess.run([edgecnn, "export", "--demo"], check=False, capture_output=True, text=True)
@@ -43,6 +43,9 @@ def train(edgecnn: str) -> None:
         summary = json.loads(run(edgecnn, "inspect", str(bundle / "model.tflite"), "--json"))
         if not summary["ops"]:
             raise SystemExit("inspect found no op")
+        compiled = json.loads(run(edgecnn, "compile", str(bundle / "model.tflite"), "-o", f"{folder}/c", "--json"))
+        if "edgecnn_conv1d.h" not in compiled["files"] or not (Path(folder) / "c" / "model.c").is_file():
+            raise SystemExit(f"compile wrote {compiled['files']}")
 
 
 if __name__ == "__main__":

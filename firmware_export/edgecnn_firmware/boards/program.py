@@ -1,8 +1,12 @@
 """A compiled network on a virtual board: what one call costs there, and what it computes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from edgecnn_firmware.boards.harness import ARENA, INPUT, OUTPUT, Harness
 from edgecnn_firmware.boards.image import Image, build_image
@@ -10,7 +14,10 @@ from edgecnn_firmware.boards.machine import run
 from edgecnn_firmware.boards.run import Run
 from edgecnn_firmware.boards.targets import target_named
 from edgecnn_firmware.boards.toolchain import Prefer, find_toolchain
+from edgecnn_firmware.compiler.compile import compile_model
 from edgecnn_firmware.compiler.emit.program import Program, in_arena, parameter_names
+from edgecnn_firmware.compiler.ops.value import Value
+from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.errors import SettingsError
 
 KERNELS_OF_BOARD = {
@@ -18,6 +25,8 @@ KERNELS_OF_BOARD = {
     "cortex-m7": "armv7e-m",
     "cortex-m33": "armv7e-m",
     "cortex-m55": "armv8.1-m-mve",
+    "aarch64": "aarch64",
+    "aarch64-dotprod": "aarch64",
 }
 """The compiler's target that suits a board; `portable` for all others."""
 
@@ -71,6 +80,8 @@ class BoardMeasurement:
     outputs: tuple[bytes, ...]
     faults: tuple[str, ...]
     note: str
+    byte_equal: bool | None = None
+    """Whether the outputs are those of the reference arithmetic; `None` where that was not asked."""
 
     @property
     def mean_instructions(self) -> float:
@@ -151,6 +162,40 @@ def measure_program(
         faults=tuple(str(fault) for found in runs for fault in found.faults),
         note=target.note,
     )
+
+
+def measure_model(
+    data: bytes, name: str, board: str, work: Path, *, kernels: str | None = None, inputs: int = 3, seed: int = 0
+) -> tuple[Program, BoardMeasurement]:
+    """Compile a model for a board, run it on seeded random inputs and compare it with the reference arithmetic.
+
+    Args:
+        data: the `.tflite` file's bytes.
+        name: the file's name, for errors.
+        board: one of `targets.TARGETS`.
+        work: an existing folder.
+        kernels: the compiler's target; by default the one that suits the board.
+        inputs: how many.
+        seed: of the inputs: uniform int8, or standard normal for float inputs.
+
+    Raises:
+        EdgeCnnError: as `compile_model` and `measure_program`.
+    """
+    target_named(board)
+    program = compile_model(data, name, "net", target=kernels or KERNELS_OF_BOARD.get(board, "portable"))
+    rng = np.random.default_rng(seed)
+    calls = [[_random(rng, value) for value in program.graph.inputs] for _ in range(inputs)]
+    found = measure_program(program, board, [b"".join(array.tobytes() for array in call) for call in calls], work=work)
+    wanted = [b"".join(made.tobytes() for made in Oracle(program.graph).run(*call)) for call in calls]
+    return program, replace(found, byte_equal=list(found.outputs) == wanted)
+
+
+def _random(rng: np.random.Generator, value: Value) -> npt.NDArray[Any]:
+    if value.type == "float32":
+        return rng.normal(0, 1, value.shape).astype(np.float32)
+    if value.type == "uint8":
+        return rng.integers(0, 256, value.shape, dtype=np.uint8)
+    return rng.integers(-128, 128, value.shape, dtype=np.int8)
 
 
 def _harness(program: Program) -> Harness:

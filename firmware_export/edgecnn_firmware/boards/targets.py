@@ -57,7 +57,7 @@ _TARGETS = (
     _cortex_m("cortex-m3", ("-mfloat-abi=soft",), "", "ARM_CORTEX_M3"),
     _cortex_m("cortex-m4", _SINGLE, "+vfp4d16sp", "ARM_CORTEX_M4"),
     _cortex_m("cortex-m7", _DOUBLE, "+fp_armv8d16", "ARM_CORTEX_M7"),
-    _cortex_m("cortex-m33", _SINGLE_V5, "+fp_armv8d16sp", "ARM_CORTEX_M33"),
+    _cortex_m("cortex-m33", _SINGLE_V5, "+fp_armv8d16sp+dsp", "ARM_CORTEX_M33"),
     Target(
         name="cortex-m55",
         architecture="thumb",
@@ -89,6 +89,16 @@ _TARGETS = (
         zig_flags=("-mcpu=cortex_a72",),
         emulator="unicorn",
         cpu_model="ARM64_A72",
+    ),
+    Target(
+        name="aarch64-dotprod",
+        architecture="aarch64",
+        gcc_flags=(),
+        zig_target="aarch64-freestanding-none",
+        zig_flags=("-mcpu=cortex_a76",),
+        emulator="unicorn",
+        cpu_model="ARM64_MAX",
+        note="runs on a virtual CPU with more extensions than a Cortex-A76",
     ),
 )
 

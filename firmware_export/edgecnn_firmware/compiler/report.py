@@ -47,5 +47,26 @@ def op_rows(program: Program) -> list[list[str]]:
     ]
 
 
+def memory_map(program: Program, columns: int = 64) -> list[str]:
+    """Draw the arena over the ops, a line an op: `#` values, `s` scratch, `.` free.
+
+    Args:
+        program: the program.
+        columns: characters that the whole arena takes.
+    """
+    arena = program.arena
+    lines = []
+    for position, op in enumerate(program.graph.ops):
+        drawn = ["."] * columns
+        for block in arena.blocks:
+            if block.first <= position <= block.last and block.bytes:
+                begin = arena.offsets[block.key] * columns // max(arena.bytes, 1)
+                end = -(-(arena.offsets[block.key] + block.bytes) * columns // max(arena.bytes, 1))
+                mark = "s" if block.key.startswith("scratch") else "#"
+                drawn[begin:end] = [mark] * (min(end, columns) - begin)
+        lines.append(f"{position:>3} {op.label[:24]:24} |{''.join(drawn)}|")
+    return lines
+
+
 def _shape(value: Value) -> str:
     return f"{value.length} x {value.channels}"

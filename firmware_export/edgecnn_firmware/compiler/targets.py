@@ -18,6 +18,8 @@ class Target:
     """Armv8.1-M vector extension (Helium)."""
     vnni: bool = False
     """AVX-512 with VNNI."""
+    neon: bool = False
+    """NEON of 64-bit Arm; whether with the dot product is up to the C compiler's flags."""
 
 
 TARGETS: Final[dict[str, Target]] = {
@@ -30,6 +32,11 @@ TARGETS: Final[dict[str, Target]] = {
             "x86-64-vnni",
             "x86-64 with AVX-512 VNNI (compile with -march=native or -march=x86-64-v4 -mavx512vnni)",
             vnni=True,
+        ),
+        Target(
+            "aarch64",
+            "64-bit Arm with NEON (compile with -mcpu=native, or with -march=armv8.2-a+dotprod for the dot product)",
+            neon=True,
         ),
     )
 }

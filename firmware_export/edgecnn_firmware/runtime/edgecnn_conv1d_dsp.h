@@ -45,37 +45,60 @@
     "smlad r11, lr, r12, r11\n"
 
 /* The same as the C below, sixteen pairs of products a turn, in four chunks. Every register is in use, so that the end of
- * the loop waits on the stack. What is no whole turn enters at a later chunk. */
-void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums);
+ * the loop waits on the stack. What is no whole turn enters at a later chunk: edgecnn_dot_2x4_N for N chunks modulo 4. */
+typedef void edgecnn_dot_entry(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums);
+edgecnn_dot_entry edgecnn_dot_2x4_0, edgecnn_dot_2x4_1, edgecnn_dot_2x4_2, edgecnn_dot_2x4_3;
+#define EDGECNN_DOT_ENTRY(n, chunk)                                                                                    \
+    ".weak edgecnn_dot_2x4_" n "\n"                                                                                    \
+    ".type edgecnn_dot_2x4_" n ", %function\n"                                                                         \
+    "edgecnn_dot_2x4_" n ":\n"                                                                                         \
+    "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n" EDGECNN_FIRST_PAIR "b " chunk "f\n"
 __asm__(".pushsection .text.edgecnn_dot_2x4, \"ax\", %progbits\n"
         ".syntax unified\n"
         ".thumb\n"
-        ".balign 4\n"
-        ".weak edgecnn_dot_2x4\n"
-        ".type edgecnn_dot_2x4, %function\n"
-        "edgecnn_dot_2x4:\n"
-        "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "subs r2, r2, r0\n"
-        "subs r2, r2, #32\n"
-        "lsls r2, r2, #26\n" EDGECNN_FIRST_PAIR "bcs 7f\n"
-        "bmi 4f\n"
-        "b 5f\n"
-        "7:\n"
-        "bmi 2f\n"
-        "b 3f\n"
-        "1:\n" EDGECNN_PAIR "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "3:\n" EDGECNN_PAIR EDGECNN_PAIR
-            EDGECNN_PAIR EDGECNN_PAIR "4:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+        ".balign 4\n" EDGECNN_DOT_ENTRY("1", "5") EDGECNN_DOT_ENTRY("2", "4") EDGECNN_DOT_ENTRY("3", "3")
+            EDGECNN_DOT_ENTRY("0", "2") "1:\n" EDGECNN_PAIR
+        "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "3:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+            EDGECNN_PAIR "4:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
         "5:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
         "cmp r0, r3\n"
         "bne 1b\n"
         "ldr r3, [sp, #4]\n"
         "stmia r3, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
         "pop {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-        ".size edgecnn_dot_2x4, . - edgecnn_dot_2x4\n"
         ".popsection\n");
+
+EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, int words, int32_t *sums) {
+    switch (words / 8 % 4) {
+    case 0:
+        edgecnn_dot_2x4_0(x, w, x + words, sums);
+        break;
+    case 1:
+        edgecnn_dot_2x4_1(x, w, x + words, sums);
+        break;
+    case 2:
+        edgecnn_dot_2x4_2(x, w, x + words, sums);
+        break;
+    default:
+        edgecnn_dot_2x4_3(x, w, x + words, sums);
+        break;
+    }
+}
+
+typedef struct {
+    int32_t p, q;
+} edgecnn_p_and_q;
+
+/* Two neighbors in one load, which compilers do not pair by themselves. */
+EDGECNN_INLINE edgecnn_p_and_q edgecnn_load_p_and_q(const int32_t *sums) {
+    edgecnn_p_and_q y;
+    __asm__("ldrd %0, %1, %2" : "=r"(y.p), "=r"(y.q) : "o"(*(const edgecnn_p_and_q *)(const void *)sums));
+    return y;
+}
 #else
 /* sums: P and Q of channels A and B, P and Q of C and D, for the first row; the same for the second. */
-EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums) {
+EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, int words, int32_t *sums) {
+    const uint32_t *const end = x + words;
     int32_t p0 = 0, q0 = 0, p1 = 0, q1 = 0, p2 = 0, q2 = 0, p3 = 0, q3 = 0;
     for (; x != end; x += 2, w += 2) {
         const uint32_t ab = w[0], cd = w[1];
@@ -91,6 +114,15 @@ EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, const 
     }
     sums[0] = p0, sums[1] = q0, sums[2] = p1, sums[3] = q1;
     sums[4] = p2, sums[5] = q2, sums[6] = p3, sums[7] = q3;
+}
+
+typedef struct {
+    int32_t p, q;
+} edgecnn_p_and_q;
+
+EDGECNN_INLINE edgecnn_p_and_q edgecnn_load_p_and_q(const int32_t *sums) {
+    edgecnn_p_and_q y = {sums[0], sums[1]};
+    return y;
 }
 #endif
 
@@ -225,18 +257,18 @@ EDGECNN_KERNEL void edgecnn_conv1d_dsp(const edgecnn_window *window, const edgec
             }
             for (int c = 0; c < window->out; c += 4, w += words) {
                 int32_t s[8];
-                edgecnn_dot_2x4(x, w, x + words, s);
+                edgecnn_dot_2x4(x, w, words, s);
+                const edgecnn_p_and_q ab0 = edgecnn_load_p_and_q(s), cd0 = edgecnn_load_p_and_q(s + 2);
+                const edgecnn_p_and_q ab1 = edgecnn_load_p_and_q(s + 4), cd1 = edgecnn_load_p_and_q(s + 6);
+                const int32_t b0 = edgecnn_odd_channel(ab0.p, ab0.q), d0 = edgecnn_odd_channel(cd0.p, cd0.q);
+                const int32_t b1 = edgecnn_odd_channel(ab1.p, ab1.q), d1 = edgecnn_odd_channel(cd1.p, cd1.q);
                 if (window->pool > 1) {
-                    edgecnn_store_4(requantization, c, window->out, pair > 0, to + c, edgecnn_max(s[1], s[5]),
-                                    edgecnn_max(edgecnn_odd_channel(s[0], s[1]), edgecnn_odd_channel(s[4], s[5])),
-                                    edgecnn_max(s[3], s[7]),
-                                    edgecnn_max(edgecnn_odd_channel(s[2], s[3]), edgecnn_odd_channel(s[6], s[7])));
+                    edgecnn_store_4(requantization, c, window->out, pair > 0, to + c, edgecnn_max(ab0.q, ab1.q),
+                                    edgecnn_max(b0, b1), edgecnn_max(cd0.q, cd1.q), edgecnn_max(d0, d1));
                 } else {
-                    edgecnn_store_4(requantization, c, window->out, 0, to + c, s[1], edgecnn_odd_channel(s[0], s[1]),
-                                    s[3], edgecnn_odd_channel(s[2], s[3]));
+                    edgecnn_store_4(requantization, c, window->out, 0, to + c, ab0.q, b0, cd0.q, d0);
                     if (has_second)
-                        edgecnn_store_4(requantization, c, window->out, 0, to + window->out + c, s[5],
-                                        edgecnn_odd_channel(s[4], s[5]), s[7], edgecnn_odd_channel(s[6], s[7]));
+                        edgecnn_store_4(requantization, c, window->out, 0, to + window->out + c, ab1.q, b1, cd1.q, d1);
                 }
             }
         }

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgecnn_firmware.compiler.arithmetic.affine import Affine
 
-Function: TypeAlias = Callable[[np.float32], Any]
+Function: TypeAlias = Callable[[Any], Any]
 
 _F: Final = np.float32
 _SQRT_HALF: Final = _F(math.sqrt(0.5))
@@ -74,7 +74,8 @@ def float_table(function: Function, source: Affine, target: Affine) -> npt.NDArr
 def _reals(source: Affine) -> npt.NDArray[np.float32]:
     """All 256 inputs as float32."""
     steps = np.arange(-128, 128) - source.zero_point
-    return np.multiply(np.float32(source.scale), steps.astype(np.float32), dtype=np.float32)
+    reals: npt.NDArray[np.float32] = np.multiply(np.float32(source.scale), steps.astype(np.float32), dtype=np.float32)
+    return reals
 
 
 def _stored(rounded: npt.NDArray[np.float64], target: Affine) -> npt.NDArray[np.int8]:
@@ -84,14 +85,14 @@ def _stored(rounded: npt.NDArray[np.float64], target: Affine) -> npt.NDArray[np.
     return np.clip(shifted, -128, 127).astype(np.int8)
 
 
-def _tanh(x: np.float32) -> np.float32:
+def _tanh(x: Any) -> Any:
     return _F(math.tanh(float(x)))
 
 
-def _gelu(x: np.float32) -> np.float32:
+def _gelu(x: Any) -> Any:
     return _F(0.5) * x * _F(math.erfc(float(-x * _SQRT_HALF)))
 
 
-def _gelu_by_tanh(x: np.float32) -> np.float32:
+def _gelu_by_tanh(x: Any) -> Any:
     inner = _SQRT_2_OVER_PI * (x + _CUBIC * x * x * x)
     return _F(0.5) * x * (_F(1) + _tanh(inner))

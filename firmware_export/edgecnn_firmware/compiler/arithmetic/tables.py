@@ -5,6 +5,7 @@ about one of ten layers whose quotient puts an output on a tie.
 """
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -15,11 +16,11 @@ from edgecnn_firmware.compiler.arithmetic.affine import Affine
 from edgecnn_firmware.compiler.arithmetic.fixed_point import (
     INT32_MAX,
     Int64,
-    doubling_high_mul,
     multiply_by_multiplier,
     quantize_multiplier,
     rounding_divide_by_power,
 )
+from edgecnn_firmware.compiler.arithmetic.inverse_square_root import inverse_square_root
 
 INPUTS: Final = np.arange(-128, 128, dtype=np.int64)
 """The index of a table is the input plus 128 (plus 0 for uint8 inputs)."""
@@ -54,7 +55,8 @@ def clamp_table(name: str, source: Affine) -> npt.NDArray[np.int8]:
     """RELU6 of TFLite Micro, which clamps and does not requantize."""
     low, high = RELU_BOUNDS[name]
     most = 127 if high is None else min(127, _quantized(high, source))
-    return np.clip(INPUTS, max(-128, _quantized(low, source)), most).astype(np.int8)
+    table: npt.NDArray[np.int8] = np.clip(INPUTS, max(-128, _quantized(low, source)), most).astype(np.int8)
+    return table
 
 
 def requantize_table(source: Affine, target: Affine, *, from_uint8: bool = False) -> Int64:
@@ -98,7 +100,8 @@ def rsqrt_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
     _require_shift(shift - fine, 1 << fine)
     table = np.full(256, 127, np.int64)
     for value in range(1, 256):
-        inverse = multiply_by_multiplier(1, *_shifted(gemmlowp.inverse_square_root(value), fine))
+        root_multiplier, root_shift = inverse_square_root(value)
+        inverse = multiply_by_multiplier(1, root_multiplier, root_shift + fine)
         table[value] = multiply_by_multiplier(inverse, multiplier, shift - fine) + target.zero_point
     return np.clip(table, -128, 127).astype(np.int8)
 
@@ -113,7 +116,7 @@ def micro_tanh_table(source: Affine) -> npt.NDArray[np.int8]:
     return _saturating(source, lambda scaled: rounding_divide_by_power(gemmlowp.tanh(scaled), 24))
 
 
-def _saturating(source: Affine, function: "gemmlowp.Function") -> npt.NDArray[np.int8]:
+def _saturating(source: Affine, function: Callable[[Int64], Int64]) -> npt.NDArray[np.int8]:
     """A function of Q4.27 within the input's radius, and the ends of int8 outside."""
     centered = INPUTS - source.zero_point
     real = source.scale * (1 << 27)
@@ -176,18 +179,9 @@ def _int16_multiplier(scale: float) -> tuple[int, int]:
 
 
 def _scaled(values: Int64, ratio: float) -> Int64:
-    multiplier, shift = quantize_multiplier(ratio) if ratio >= 0 else _negated(ratio)
+    multiplier, shift = quantize_multiplier(ratio)
     _require_shift(shift, int(np.abs(values).max()))
     return multiply_by_multiplier(values, multiplier, shift)
-
-
-def _negated(ratio: float) -> tuple[int, int]:
-    multiplier, shift = quantize_multiplier(-ratio)
-    return -multiplier, shift
-
-
-def _shifted(multiplier: tuple[int, int], by: int) -> tuple[int, int]:
-    return multiplier[0], multiplier[1] + by
 
 
 def _require_shift(shift: int, largest: int) -> None:

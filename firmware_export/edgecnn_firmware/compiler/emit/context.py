@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy.typing as npt
 
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.targets import Target
 
+if TYPE_CHECKING:
+    from edgecnn_firmware.compiler.emit.layers import Layer
+
 _LINE: Final = 116
+_LAYER: Final = "layer "
+"""Stands in the body where a convolution's call will be."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class Emitter:
         self.notes: list[str] = []
         """What the reader should know: where a proof failed and a slower body is used."""
         self.op: Op | None = None
+        self.layers: list[Layer] = []
+        self.functions: list[str] = []
+        """Functions before the network's own."""
 
     def include(self, header: str) -> None:
         """Use a runtime header, by file name."""
@@ -78,6 +86,20 @@ class Emitter:
     def call(self, function: str, *arguments: Any) -> None:
         """Add a call, wrapped at the line's width."""
         self.body.append(wrapped(f"{function}(", ", ".join(map(str, arguments)), ");"))
+
+    def layer(self, layer: "Layer") -> None:
+        """Add a convolution's call; `finish` writes it."""
+        self.body.append(f"{_LAYER}{len(self.layers)}")
+        self.layers.append(layer)
+
+    def finish(self, *, share: bool) -> None:
+        """Write the convolutions' calls."""
+        from edgecnn_firmware.compiler.emit.layers import emit_layers
+
+        self.functions, statements = emit_layers(self.layers, share=share)
+        for line, text in enumerate(self.body):
+            if text.startswith(_LAYER):
+                self.body[line] = statements[int(text.removeprefix(_LAYER))]
 
 
 def c_numbers(values: Iterable[int], suffix: str = "") -> str:

@@ -1,6 +1,8 @@
 """Conv1D, Depthwise1D and Dense -> calls of the plain C kernels."""
 
-from edgecnn_firmware.compiler.emit.context import Emitter, Needs, emit, needs, struct_literal, wrapped
+from typing import Final
+
+from edgecnn_firmware.compiler.emit.context import Emitter, Needs, emit, needs
 from edgecnn_firmware.compiler.emit.dsp import (
     dense_scratch_bytes,
     dsp_scratch_bytes,
@@ -10,12 +12,18 @@ from edgecnn_firmware.compiler.emit.dsp import (
     pack_pairs,
     why_not_dsp,
 )
+from edgecnn_firmware.compiler.emit.layers import Layer
 from edgecnn_firmware.compiler.emit.mve import mve_scratch_bytes, pack_sixteens
-from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_struct
+from edgecnn_firmware.compiler.emit.neon import NEON_LANES, has_eights, is_small, neon_scratch_bytes, pack_eights
+from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_of, requantization_struct
 from edgecnn_firmware.compiler.emit.vnni import pack_quads, pack_start, vnni_scratch_bytes
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.targets import Target
+
+_INPUT: Final = "const int8_t *"
+_WORDS: Final = "const uint32_t *"
+_OUTPUT: Final = "int8_t *"
 
 
 def is_direct(op: Conv1D | Depthwise1D) -> bool:
@@ -27,59 +35,57 @@ def is_direct(op: Conv1D | Depthwise1D) -> bool:
 
 @emit.register
 def _conv1d(op: Conv1D, emitter: Emitter) -> None:
-    window = window_struct(op, emitter, op.window, op.inputs[0], pool=op.pool)
+    window = window_fields(op, emitter, op.window, op.inputs[0], pool=op.pool)
     reason = why_not_dsp(op) if emitter.target.dsp else ""
     lanes = 1
+    options: tuple[int, ...] = ()
     if emitter.target.mve and line_of(op) is not None:
-        kernel, lanes, constants = "edgecnn_conv1d_mve", 4, [emitter.constant("weights", pack_sixteens(op))]
+        kernel, lanes, constants = "edgecnn_conv1d_mve", 4, [(_INPUT, emitter.constant("weights", pack_sixteens(op)))]
     elif emitter.target.vnni and line_of(op) is not None:
         kernel, lanes = "edgecnn_conv1d_vnni", 16
-        constants = [emitter.constant("weights", pack_quads(op)), emitter.constant("start", pack_start(op))]
+        starts = ("const int32_t *", emitter.constant("start", pack_start(op)))
+        constants = [(_INPUT, emitter.constant("weights", pack_quads(op))), starts]
+    elif emitter.target.neon and line_of(op) is not None:
+        kernel, lanes, options = "edgecnn_conv1d_neon", NEON_LANES, (is_small(op),)
+        constants = [(_INPUT, emitter.constant("weights", pack_eights(op)))]
     elif emitter.target.dsp and not reason:
-        kernel, constants = "edgecnn_conv1d_dsp", [emitter.constant("weights", pack_pairs(op))]
+        kernel, constants = "edgecnn_conv1d_dsp", [(_WORDS, emitter.constant("weights", pack_pairs(op)))]
     else:
-        kernel, constants = "edgecnn_conv1d", [emitter.constant("weights", op.weights)]
+        kernel, constants = "edgecnn_conv1d", [(_INPUT, emitter.constant("weights", op.weights))]
     if reason:
         emitter.notes.append(f"op {op.number} runs in plain C: {reason}")
     emitter.include(f"{kernel}.h")
-    emitter.call(
-        kernel,
-        window,
-        requantization_struct(op, emitter, lanes),
-        emitter.pointer(op.inputs[0]),
-        *constants,
-        emitter.pointer(op.output),
-        emitter.scratch(op),
-    )
+    pointers = ((_INPUT, emitter.pointer(op.inputs[0])), *constants, (_OUTPUT, emitter.pointer(op.output)))
+    requantization = requantization_of(op, emitter, lanes)
+    scratch = (_OUTPUT, emitter.scratch(op))
+    emitter.layer(Layer(op.number, kernel, window, options, requantization, (*pointers, scratch)))
 
 
 @emit.register
 def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
-    window = window_struct(op, emitter, op.window, op.inputs[0], pool=1)
+    window = window_fields(op, emitter, op.window, op.inputs[0], pool=1)
     lanes = 1
-    options: list[int] = []
+    options: tuple[int, ...] = ()
     if emitter.target.mve and has_fours(op) and line_of(op) is not None:
-        emitter.include("edgecnn_depthwise1d_mve.h")
-        kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, emitter.constant("weights", op.weights)
+        kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, (_INPUT, emitter.constant("weights", op.weights))
+    elif emitter.target.neon and has_eights(op) and line_of(op) is not None:
+        kernel, lanes, options = "edgecnn_depthwise1d_neon", NEON_LANES, (is_small(op),)
+        weights = (_INPUT, emitter.constant("weights", op.weights))
     elif emitter.target.dsp and has_fours(op):
-        emitter.include("edgecnn_depthwise1d_dsp.h")
-        kernel, weights = "edgecnn_depthwise1d_dsp", emitter.constant("weights", pack_fours(op))
+        kernel, weights = "edgecnn_depthwise1d_dsp", (_WORDS, emitter.constant("weights", pack_fours(op)))
     else:
-        emitter.include("edgecnn_depthwise1d.h")
-        kernel, options, weights = "edgecnn_depthwise1d", [op.multiplier], emitter.constant("weights", op.weights)
-    emitter.call(
-        kernel,
-        window,
-        *options,
-        requantization_struct(op, emitter, lanes),
-        emitter.pointer(op.inputs[0]),
-        weights,
-        emitter.pointer(op.output),
-    )
+        kernel, options = "edgecnn_depthwise1d", (op.multiplier,)
+        weights = (_INPUT, emitter.constant("weights", op.weights))
+    emitter.include(f"{kernel}.h")
+    pointers = (_INPUT, emitter.pointer(op.inputs[0])), weights, (_OUTPUT, emitter.pointer(op.output))
+    emitter.layer(Layer(op.number, kernel, window, options, requantization_of(op, emitter, lanes), pointers))
 
 
 @emit.register
 def _dense(op: Dense, emitter: Emitter) -> None:
+    if emitter.target.neon and line_of(op) is not None:
+        _dense_neon(op, emitter)
+        return
     packed = emitter.target.dsp and is_packed(op)
     kernel = "edgecnn_dense_dsp" if packed else "edgecnn_dense"
     emitter.include(f"{kernel}.h")
@@ -98,8 +104,27 @@ def _dense(op: Dense, emitter: Emitter) -> None:
     )
 
 
+def _dense_neon(op: Dense, emitter: Emitter) -> None:
+    """A dense layer as a convolution of kernel 1."""
+    kernel = "edgecnn_conv1d_neon"
+    emitter.include(f"{kernel}.h")
+    rows, channels = op.output.elements // op.outputs_per_row, op.weights.shape[1]
+    one = {"kernel": 1, "stride": 1, "dilation": 1, "pad_before": 0, "pool": 1, "zero_point": 0, "direct": 1}
+    window = {"length": rows, "in": channels, "out": op.outputs_per_row, "rows": rows, **one}
+    arguments = (
+        (_INPUT, emitter.pointer(op.inputs[0])),
+        (_INPUT, emitter.constant("weights", pack_eights(op))),
+        (_OUTPUT, emitter.pointer(op.output)),
+        (_OUTPUT, emitter.scratch(op)),
+    )
+    requantization = requantization_of(op, emitter, NEON_LANES)
+    emitter.layer(Layer(op.number, kernel, window, (is_small(op),), requantization, arguments))
+
+
 @needs.register
 def _dense_needs(op: Dense, target: Target) -> Needs:
+    if target.neon and line_of(op) is not None:
+        return Needs(neon_scratch_bytes(op), copies=True)
     return Needs(dense_scratch_bytes(op)) if target.dsp and is_packed(op) else Needs()
 
 
@@ -107,6 +132,8 @@ def _dense_needs(op: Dense, target: Target) -> Needs:
 def _conv1d_needs(op: Conv1D, target: Target) -> Needs:
     if target.vnni and line_of(op) is not None:
         return Needs(vnni_scratch_bytes(op), copies=True)
+    if target.neon and line_of(op) is not None:
+        return Needs(neon_scratch_bytes(op), copies=True)
     if target.mve and line_of(op) is not None:
         return Needs(mve_scratch_bytes(op))
     if target.dsp and not why_not_dsp(op):
@@ -116,26 +143,26 @@ def _conv1d_needs(op: Conv1D, target: Target) -> Needs:
     return Needs(2 * op.window.kernel * op.inputs[0].channels, gathers=True)
 
 
-def window_struct(op: Conv1D | Depthwise1D, emitter: Emitter, window: Window, value: Value, *, pool: int) -> str:
-    """Emit the const struct `edgecnn_window` of an op; a pointer to it."""
+def window_fields(
+    op: Conv1D | Depthwise1D, emitter: Emitter, window: Window, value: Value, *, pool: int
+) -> dict[str, object]:
+    """The fields of an op's `edgecnn_window`."""
     emitter.include("edgecnn_patch.h")
-    text = struct_literal(
-        {
-            "length": value.length,
-            "in": value.channels,
-            "out": op.outputs_per_row,
-            "rows": op.output.elements // op.outputs_per_row,
-            "kernel": window.kernel,
-            "stride": window.stride,
-            "dilation": window.dilation,
-            "pad_before": window.pad_before,
-            "pool": pool,
-            "zero_point": value.affine.zero_point,
-            "direct": int(is_direct(op)),
-        }
-    )
-    emitter.line(wrapped(f"static const edgecnn_window op{op.number}_window = ", text, ";"))
-    return f"&op{op.number}_window"
+    direct = is_direct(op)
+    return {
+        "length": value.length,
+        "in": value.channels,
+        "out": op.outputs_per_row,
+        "rows": op.output.elements // op.outputs_per_row,
+        "kernel": window.kernel,
+        "stride": window.stride,
+        "dilation": window.dilation,
+        "pad_before": window.pad_before,
+        "pool": pool,
+        # Only padding reads it.
+        "zero_point": 0 if direct and not emitter.target.vnni else value.affine.zero_point,
+        "direct": int(direct),
+    }
 
 
 def _conv_rows(op: Op) -> int:

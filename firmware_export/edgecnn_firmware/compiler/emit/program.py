@@ -30,6 +30,15 @@ class Program:
     constants_of_op: tuple[int, ...]
     """Constant bytes of each op."""
 
+    def arena_of_op(self, position: int) -> int:
+        """Bytes of the arena that are in use while an op runs."""
+        used: set[int] = set()
+        for block in self.arena.blocks:
+            if block.first <= position <= block.last:
+                begin = self.arena.offsets[block.key]
+                used.update(range(begin, begin + block.bytes))
+        return len(used)
+
     @property
     def source(self) -> str:
         """Name of the C file."""
@@ -48,7 +57,9 @@ def parameter_names(graph: Graph) -> tuple[list[str], list[str]]:
     return inputs, outputs
 
 
-def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str, target: Target) -> Program:
+def write_program(
+    graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix: str, target: Target, *, share: bool = True
+) -> Program:
     """Write the C of a planned graph.
 
     Args:
@@ -57,6 +68,7 @@ def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix
         scratch: key of the scratch block of each op that has one, by `id(op)`.
         prefix: the C prefix of every public name.
         target: whose kernels are called.
+        share: whether layers of one shape share their code.
     """
     expressions = _expressions(graph, arena)
     places = {key: f"arena->bytes + {arena.offsets[name]}" for key, name in scratch.items()}
@@ -70,6 +82,7 @@ def write_program(graph: Graph, arena: Arena, scratch: Mapping[int, str], prefix
         emit(op, emitter)
         sizes.append(sum(constant.bytes for constant in emitter.constants) - before)
     emitter.line(f"    EDGECNN_MARK({len(graph.ops)});")
+    emitter.finish(share=share)
     names = {
         prefix + ".h": _header(graph, arena, prefix, emitter),
         prefix + ".c": _source(graph, arena, prefix, emitter),
@@ -233,6 +246,7 @@ typedef union {{
 def _source(graph: Graph, arena: Arena, prefix: str, emitter: Emitter) -> str:
     includes = "\n".join(f'#include "{header}"' for header in sorted({"edgecnn_base.h", *emitter.includes}))
     constants = "\n\n".join(_constant(constant) for constant in emitter.constants)
+    functions = "".join(f"{text}\n\n" for text in emitter.functions)
     init = ""
     if graph.states:
         arrays, copies = [], []
@@ -259,7 +273,7 @@ def _source(graph: Graph, arena: Arena, prefix: str, emitter: Emitter) -> str:
 
 {constants}
 
-{init}{_prototype(graph, arena, prefix)} {{
+{functions}{init}{_prototype(graph, arena, prefix)} {{
 {unused}{body}
 }}
 """

@@ -1,6 +1,6 @@
 """The table and the form of a requantization, chosen by proof."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,14 @@ from edgecnn_firmware.compiler.ops.convolution import Products
 from edgecnn_firmware.errors import ModelError
 
 
-@cache
+@lru_cache(maxsize=256)
 def line_of(op: Products) -> Line | None:
     """The 32-bit form of an op's requantization, where there is one."""
     return solve_line(op.requantization, op.folded_bias, *op.reach())
 
 
-def requantization_struct(op: Products, emitter: Emitter, lanes: int = 1) -> str:
-    """Emit the const struct `edgecnn_requantization` of an op; a pointer to it.
+def requantization_of(op: Products, emitter: Emitter, lanes: int = 1) -> dict[str, object]:
+    """Emit the table of an op's requantization; the fields of its `edgecnn_requantization`.
 
     Args:
         op: the op.
@@ -36,7 +36,12 @@ def requantization_struct(op: Products, emitter: Emitter, lanes: int = 1) -> str
         ModelError: no form equals the reference on every reachable accumulator.
     """
     line = line_of(op)
-    return _struct(emitter, op.number, op.label, op.requantization, op.folded_bias, *op.reach(), line, lanes)
+    return _fields(emitter, op.number, op.label, op.requantization, op.folded_bias, *op.reach(), line, lanes)
+
+
+def requantization_struct(op: Products, emitter: Emitter) -> str:
+    """Emit the const struct `edgecnn_requantization` of an op; a pointer to it. Raises as `requantization_of`."""
+    return _struct(emitter, op.number, requantization_of(op, emitter))
 
 
 def requantization_fields(
@@ -50,10 +55,17 @@ def requantization_fields(
 ) -> str:
     """The same for sums that no convolution makes; arguments as `solve_line`."""
     line = solve_line(requantization, bias, lowest, highest)
-    return _struct(emitter, number, label, requantization, bias, lowest, highest, line, 1)
+    fields = _fields(emitter, number, label, requantization, bias, lowest, highest, line, 1)
+    return _struct(emitter, number, fields)
 
 
-def _struct(
+def _struct(emitter: Emitter, number: int, fields: dict[str, object]) -> str:
+    struct = f"op{number}_requantization"
+    emitter.line(wrapped(f"static const edgecnn_requantization {struct} = ", struct_literal(fields), ";"))
+    return f"&{struct}"
+
+
+def _fields(
     emitter: Emitter,
     number: int,
     label: str,
@@ -63,7 +75,7 @@ def _struct(
     highest: Int64,
     line: Line | None,
     lanes: int,
-) -> str:
+) -> dict[str, object]:
     emitter.include("edgecnn_requantize.h")
     requantization.require_range(lowest + bias, highest + bias)
     if line is not None:
@@ -75,20 +87,15 @@ def _struct(
         fields, table = _wide(number, label, requantization, bias, lowest, highest)
     if line is None:
         emitter.notes.append(f"op {number} requantizes by {fields['form']}: no shorter form equals the reference")
-    struct = f"op{number}_requantization"
-    text = struct_literal(
-        {
-            "form": fields["form"],
-            "table": emitter.constant("requantize", table),
-            "pre_shift": fields.get("pre_shift", 0),
-            "shift": fields.get("shift", 0),
-            "offset": fields.get("offset", requantization.zero_point),
-            "clamp_min": requantization.clamp_min,
-            "clamp_max": requantization.clamp_max,
-        }
-    )
-    emitter.line(wrapped(f"static const edgecnn_requantization {struct} = ", text, ";"))
-    return f"&{struct}"
+    return {
+        "form": fields["form"],
+        "table": emitter.constant("requantize", table),
+        "pre_shift": fields.get("pre_shift", 0),
+        "shift": fields.get("shift", 0),
+        "offset": fields.get("offset", requantization.zero_point),
+        "clamp_min": requantization.clamp_min,
+        "clamp_max": requantization.clamp_max,
+    }
 
 
 def by_columns(table: npt.NDArray[np.int32], lanes: int) -> npt.NDArray[np.int32]:

@@ -43,6 +43,8 @@ class Arena:
     alignment: int
     peak_op: int
     """Position of the op that sets the lower bound."""
+    blocks: tuple[Block, ...] = ()
+    """What was placed."""
 
 
 def plan_arena(blocks: Sequence[Block], sharings: Sequence[Sharing], seed: int = 0) -> Arena:
@@ -62,7 +64,7 @@ def plan_arena(blocks: Sequence[Block], sharings: Sequence[Sharing], seed: int =
             best, best_bytes = offsets, used
         if best_bytes <= bound:
             break
-    return Arena(best or {}, best_bytes, bound, alignment, peak)
+    return Arena(best or {}, best_bytes, bound, alignment, peak, tuple(blocks))
 
 
 def _orders(blocks: Sequence[Block], seed: int) -> "itertools.chain[list[Block]]":
