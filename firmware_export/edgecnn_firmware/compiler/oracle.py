@@ -176,7 +176,8 @@ def _arg_max(op: ArgMax, inputs: Sequence[Array]) -> Array:
 @evaluate.register
 def _quantize_float(op: QuantizeFloat, inputs: Sequence[Array]) -> Array:
     low = 0 if op.output.type == "uint8" else -128
-    quotient = inputs[0].astype(np.float32) / np.float32(op.output.affine.scale)
+    with np.errstate(over="ignore"):
+        quotient = inputs[0].astype(np.float32) / np.float32(op.output.affine.scale)
     bounded = np.clip(np.nan_to_num(quotient, nan=0.0), -1024, 1024).astype(np.float64)
     rounded = np.copysign(np.floor(np.abs(bounded) + 0.5), bounded).astype(np.int64) + op.output.affine.zero_point
     found: Array = np.clip(rounded, low, low + 255).astype(_NUMPY[op.output.type])

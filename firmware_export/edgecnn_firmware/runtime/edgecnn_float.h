@@ -6,13 +6,14 @@
 
 /* x / scale to the nearest, halves away from zero, plus the zero point, kept within low to high. NaN counts as 0. */
 EDGECNN_INLINE int32_t edgecnn_quantize_one(float x, float scale, int32_t zero_point, int32_t low, int32_t high) {
-    float quotient = x / scale;
+    float quotient = x / scale, rest;
     int32_t whole;
     if (!(quotient < 1024.0f)) quotient = quotient == quotient ? 1024.0f : 0.0f;
     if (quotient < -1024.0f) quotient = -1024.0f;
     whole = (int32_t)quotient;
-    if (quotient - (float)whole >= 0.5f) ++whole;
-    if ((float)whole - quotient >= 0.5f) --whole;
+    rest = quotient - (float)whole;
+    if (rest >= 0.5f) ++whole;
+    if (rest <= -0.5f) --whole;
     return edgecnn_clamp(whole + zero_point, low, high);
 }
 

@@ -1,0 +1,284 @@
+"""Measure the compiled reference networks on virtual boards and on this machine; write docs/firmware.json and .md.
+
+    python benchmarks/firmware.py --models PATH/models --work /tmp/firmware
+
+One run makes the whole page; `--render-only` draws it again from the JSON.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from edgecnn_bench.environment import installed, measure_environment
+from edgecnn_firmware.boards.program import BoardMeasurement, measure_program
+from edgecnn_firmware.compiler.compile import compile_model
+from edgecnn_firmware.compiler.oracle import Oracle
+from edgecnn_firmware.errors import MissingDependency
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+MODELS: Final = ("har", "ecg", "ds", "tcn")
+BOARDS: Final = (
+    *(("cortex-m4", "armv7e-m"), ("cortex-m4", "portable"), ("cortex-m7", "armv7e-m"), ("cortex-m33", "armv7e-m")),
+    *(("cortex-m55", "armv8.1-m-mve"), ("cortex-m3", "portable"), ("cortex-m0plus", "portable")),
+    *(("rv32imc", "portable"), ("aarch64", "portable")),
+)
+SEED: Final = 0
+INPUTS: Final = 5
+FLAGS: Final = ("-O2",)
+PEER: Final = {
+    # Instructions, flash and RAM of TensorFlow Lite Micro 90b983c with CMSIS-NN, -O2; flash and RAM of its leanest build.
+    "cortex-m4": {
+        "har": (2_287_000, 111_000, 13_300, 73_900, 10_800),
+        "ecg": (1_418_000, 100_000, 12_500, 65_300, 10_000),
+        "ds": (3_062_000, 136_000, 16_300, 91_100, 13_800),
+        "tcn": (3_453_000, 116_000, 20_500, 72_700, 18_000),
+    },
+    "cortex-m0plus": {"har": (7_110_000,), "ds": (10_620_000,)},
+    "cortex-m3": {"har": (3_050_000,), "ds": (4_940_000,)},
+    "cortex-m55": {"har": (525_000,), "ds": (819_000,)},
+}
+HOST_ROUNDS: Final = 60
+HOST_CALLS: Final = 100
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, help="folder of har_b1.tflite and the others")
+    parser.add_argument("--work", type=Path, default=Path("build/firmware_benchmark"))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    parser.add_argument("--render-only", action="store_true", help="draw the page again from its JSON")
+    arguments = parser.parse_args()
+    found = arguments.out / "firmware.json"
+    if not arguments.render_only:
+        if arguments.models is None:
+            parser.error("--models is needed to measure")
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        document = measure(arguments.models, arguments.work)
+        found.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    page = render(json.loads(found.read_text(encoding="utf-8")))
+    (arguments.out / "firmware.md").write_text(page, encoding="utf-8")
+    print(arguments.out / "firmware.md")
+
+
+def measure(models: Path, work: Path) -> dict[str, Any]:
+    """Everything of one run."""
+    rows = []
+    for name in MODELS:
+        data = (models / f"{name}_b1.tflite").read_bytes()
+        for board, target in BOARDS:
+            for in_arena in (False, True) if board == "cortex-m4" and target == "armv7e-m" else (False,):
+                row = on_board(name, data, board, target, work, in_arena=in_arena)
+                rows.append(row)
+                print(
+                    name, board, target, "instructions", row.get("instructions"), row.get("reason", ""), file=sys.stderr
+                )
+    host = [on_host(name, (models / f"{name}_b1.tflite").read_bytes(), work) for name in MODELS]
+    return {
+        "environment": measure_environment().model_dump(mode="json"),
+        "libraries": installed(("ai-edge-litert", "unicorn", "ziglang", "numpy")),
+        "qemu": _first_line("qemu-system-arm", "--version"),
+        "seed": SEED,
+        "inputs": INPUTS,
+        "boards": rows,
+        "host": host,
+    }
+
+
+def on_board(name: str, data: bytes, board: str, target: str, work: Path, *, in_arena: bool) -> dict[str, Any]:
+    """One network on one board, its outputs checked against the numpy oracle."""
+    program = compile_model(data, name, name, target=target, input_in_arena=in_arena)
+    rng = np.random.default_rng(SEED)
+    windows = [rng.integers(-128, 128, program.graph.inputs[0].shape, dtype=np.int8) for _ in range(INPUTS)]
+    place = work / f"{name}_{board}_{target}_{int(in_arena)}"
+    place.mkdir(exist_ok=True)
+    row: dict[str, Any] = {"model": name, "board": board, "kernels": target, "input_in_arena": in_arena}
+    try:
+        found = measure_program(program, board, [window.tobytes() for window in windows], work=place, flags=FLAGS)
+    except MissingDependency as error:
+        return {**row, "reason": str(error)}
+    oracle = Oracle(program.graph)
+    equal = all(made == oracle.run(window)[0].tobytes() for made, window in zip(found.outputs, windows, strict=True))
+    return {**row, "macs": program.graph.macs, "byte_equal": equal, **_figures(found)}
+
+
+def _figures(found: BoardMeasurement) -> dict[str, Any]:
+    return {
+        "toolchain": found.toolchain,
+        "flags": " ".join(found.flags),
+        "instructions": round(found.mean_instructions),
+        "instructions_lowest": min(found.instructions),
+        "instructions_highest": max(found.instructions),
+        "estimated_cycles": found.estimated_cycles,
+        "flash_bytes": found.flash_bytes,
+        "ram_bytes": found.ram_bytes,
+        "arena_bytes": found.arena_bytes,
+        "stack_bytes": found.stack_bytes,
+        "input_bytes": found.input_bytes,
+        "layers": [{"op": layer.op, "macs": layer.macs, "instructions": layer.instructions} for layer in found.layers],
+        "note": found.note,
+    }
+
+
+def on_host(name: str, data: bytes, work: Path) -> dict[str, Any]:
+    """Time the compiled C and LiteRT's XNNPACK in turns, one thread, in one process."""
+    import ctypes
+    import time
+
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=data, num_threads=1)
+    interpreter.allocate_tensors()
+    detail = interpreter.get_input_details()[0]
+    window = np.random.default_rng(SEED).integers(-128, 128, detail["shape"], dtype=np.int8)
+    interpreter.set_tensor(detail["index"], window)
+    runners: dict[str, Any] = {"litert-xnnpack": interpreter.invoke}
+    keep: list[Any] = [window]
+    for label, command, target in _host_builds():
+        program = compile_model(data, name, name, target=target)
+        place = work / f"host_{name}_{label.replace(' ', '_')}"
+        place.mkdir(exist_ok=True)
+        for file, text in program.files.items():
+            (place / file).write_text(text, encoding="utf-8")
+        library = place / "net.so"
+        build = [*command, "-shared", "-fPIC", program.source, "-o", library.name]
+        subprocess.run(build, cwd=place, check=True)  # noqa: S603 (a compiler on files written here)
+        invoke = getattr(ctypes.CDLL(str(library.resolve())), f"{name}_invoke")
+        output = np.zeros(program.graph.outputs[0].bytes, np.int8)
+        arena = np.zeros(program.arena.bytes // 4 + 1, np.int32)
+        keep += [output, arena]
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (window, output, arena)]
+        wanted = Oracle(program.graph).run(window)[0].reshape(-1)
+        invoke(*pointers)
+        if not np.array_equal(output.view(np.int8), wanted):
+            raise SystemExit(f"{name} {label}: differs from the oracle")
+        runners[label] = lambda call=invoke, given=pointers: call(*given)
+    times: dict[str, list[float]] = {label: [] for label in runners}
+    order = np.random.default_rng(SEED)
+    for run_it in runners.values():
+        for _ in range(HOST_CALLS):
+            run_it()
+    for _ in range(HOST_ROUNDS):
+        for label in order.permutation(list(runners)):
+            for _ in range(HOST_CALLS):
+                begin = time.perf_counter_ns()
+                runners[label]()
+                times[label].append((time.perf_counter_ns() - begin) / 1000)
+    return {
+        "model": name,
+        "engines": {
+            label: {
+                "n": len(found),
+                "median_us": round(float(np.median(found)), 3),
+                "p5_us": round(float(np.percentile(found, 5)), 3),
+                "p95_us": round(float(np.percentile(found, 95)), 3),
+            }
+            for label, found in times.items()
+        },
+    }
+
+
+def _host_builds() -> list[tuple[str, list[str], str]]:
+    zig = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"]
+    vnni = "avx512_vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8") if sys.platform == "linux" else False
+    builds = []
+    for label, compiler in (("gcc", ["gcc"] if shutil.which("gcc") else []), ("clang", zig)):
+        if compiler:
+            builds.append((f"portable C, {label} -O3 -march=native", [*compiler, "-O3", "-march=native"], "portable"))
+            if vnni:
+                builds.append((f"VNNI, {label} -O3 -march=native", [*compiler, "-O3", "-march=native"], "x86-64-vnni"))
+    return builds
+
+
+def render(document: dict[str, Any]) -> str:
+    """The page, from the JSON alone."""
+    environment = document["environment"]
+    lines = [
+        "# Compiled networks on virtual boards",
+        "",
+        "Made by one command, `python benchmarks/firmware.py --models MODELS`, from the four reference networks of this",
+        "project's test data (int8, batch 1). Every row is byte-equal to LiteRT's reference kernels on the inputs of the run",
+        f"({document['inputs']} uniform int8 windows, seed {document['seed']}).",
+        "",
+        f"- Boards: unicorn {document['libraries'].get('unicorn', '?')}; Cortex-M55: {document['qemu'] or 'QEMU not installed'}.",
+        "- Instructions are counted, not timed: a virtual board has no latency. Estimated cycles follow the Cortex-M4's",
+        "  published costs per instruction, without flash wait states; an estimate (source: edgecnn_firmware/boards/cycles.py).",
+        "- Flash: code and constants of the linked image less those of an image without the network. RAM: arena, state, the",
+        "  caller's input buffer and the deepest stack.",
+        "- TensorFlow Lite Micro 90b983c with CMSIS-NN was built with -O2 by the same gcc and counted on the same kind of",
+        "  virtual core, in another run; its figures are in brackets, those of its leanest build after a slash.",
+        "",
+        "## Cortex-M4F",
+        "",
+        "| network | kernels | MACs | instructions | per MAC | ratio | estimated cycles | flash | RAM | arena | stack |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [_m4_row(row) for row in document["boards"] if row["board"] == "cortex-m4"]
+    lines += [
+        "",
+        "## Other cores",
+        "",
+        "| network | core | kernels | instructions | ratio | flash | RAM | toolchain |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [_other_row(row) for row in document["boards"] if row["board"] != "cortex-m4"]
+    lines += [
+        "",
+        "## This machine",
+        "",
+        f"One thread, calls in turns in one process, after {HOST_CALLS} warm-up calls; {environment['cpu']}, "
+        f"{environment['system']}; ai-edge-litert {document['libraries'].get('ai-edge-litert', '?')}. Calls of a C function "
+        "include about 0.5 us of Python's ctypes, `invoke()` its own binding.",
+        "",
+        "| network | engine | n | median us | p5 | p95 | of XNNPACK's median |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for host in document["host"]:
+        base = host["engines"]["litert-xnnpack"]["median_us"]
+        for label, found in host["engines"].items():
+            lines.append(
+                f"| {host['model']} | {label} | {found['n']:,} | {found['median_us']:.2f} | {found['p5_us']:.2f} | "
+                f"{found['p95_us']:.2f} | {found['median_us'] / base:.2f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _m4_row(row: dict[str, Any]) -> str:
+    kernels = row["kernels"] + (", input in arena" if row["input_in_arena"] else "")
+    if "reason" in row:
+        return f"| {row['model']} | {kernels} | not run: {row['reason']} | | | | | | | | |"
+    peer = PEER["cortex-m4"][row["model"]]
+    return (
+        f"| {row['model']} | {kernels} | {row['macs']:,} | {row['instructions']:,} ({peer[0]:,}) | "
+        f"{row['instructions'] / row['macs']:.2f} | {row['instructions'] / peer[0]:.2f} | {row['estimated_cycles'] or 0:,} | "
+        f"{row['flash_bytes']:,} ({peer[1]:,} / {peer[3]:,}) | {row['ram_bytes']:,} ({peer[2]:,} / {peer[4]:,}) | "
+        f"{row['arena_bytes']:,} | {row['stack_bytes']:,} |"
+    )
+
+
+def _other_row(row: dict[str, Any]) -> str:
+    if "reason" in row:
+        return f"| {row['model']} | {row['board']} | {row['kernels']} | not run: {row['reason']} | | | | |"
+    peer = PEER.get(row["board"], {}).get(row["model"])
+    count = f"{row['instructions']:,}" + (f" ({peer[0]:,})" if peer else "")
+    ratio = f"{row['instructions'] / peer[0]:.2f}" if peer else ""
+    return (
+        f"| {row['model']} | {row['board']} | {row['kernels']} | {count} | {ratio} | {row['flash_bytes']:,} | "
+        f"{row['ram_bytes']:,} | {row['toolchain'].split(' 20')[0]} |"
+    )
+
+
+def _first_line(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        return ""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]  # noqa: S603
+
+
+if __name__ == "__main__":
+    main()
