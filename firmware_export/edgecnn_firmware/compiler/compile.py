@@ -6,7 +6,7 @@ from typing import Final
 
 from edgecnn_firmware.compiler.emit import families
 from edgecnn_firmware.compiler.emit.context import needs
-from edgecnn_firmware.compiler.emit.program import Program, write_program
+from edgecnn_firmware.compiler.emit.program import Optimize, Program, write_program
 from edgecnn_firmware.compiler.lowering.context import PROFILES
 from edgecnn_firmware.compiler.lowering.lower import lower_model
 from edgecnn_firmware.compiler.ops.movement import Move, Part
@@ -28,6 +28,7 @@ def compile_model(
     *,
     profile: str = "litert",
     target: str = "portable",
+    optimize: Optimize = "balanced",
     input_in_arena: bool = False,
 ) -> Program:
     """Compile an int8 network.
@@ -38,6 +39,8 @@ def compile_model(
         prefix: C prefix of every public name.
         profile: whose rounding is repeated: `litert` (LiteRT's reference kernels) or `tflm` (TFLite Micro's).
         target: one of `targets.TARGETS`.
+        optimize: `speed` specializes the code of every layer, `balanced` lets layers of one shape share it, `size` keeps
+            one copy of each kernel for all layers.
         input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
 
     Raises:
@@ -49,15 +52,17 @@ def compile_model(
     if profile not in PROFILES:
         raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
     graph = run_passes(lower_model(read_model(data, name), profile))
-    return compile_graph(graph, prefix, found.name, input_in_arena=input_in_arena)
+    return compile_graph(graph, prefix, found.name, optimize=optimize, input_in_arena=input_in_arena)
 
 
-def compile_graph(graph: Graph, prefix: str, target: str, *, input_in_arena: bool = False) -> Program:
+def compile_graph(
+    graph: Graph, prefix: str, target: str, *, optimize: Optimize = "balanced", input_in_arena: bool = False
+) -> Program:
     """Plan and emit a graph; arguments as `compile_model`."""
     found = find_target(target)
     graph = with_own_outputs(graph)
     arena, scratch = plan(graph, found, input_in_arena=input_in_arena)
-    return write_program(graph, arena, scratch, prefix, found)
+    return write_program(graph, arena, scratch, prefix, found, optimize)
 
 
 def prefix_of(stem: str) -> str:

@@ -8,9 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_firmware.compiler.arithmetic.fixed_point import multiply_by_multiplier
+from edgecnn_firmware.compiler.arithmetic.log_softmax import log_softmax
 from edgecnn_firmware.compiler.arithmetic.reduction import rounded_average
 from edgecnn_firmware.compiler.arithmetic.softmax import softmax
-from edgecnn_firmware.compiler.ops.activation import ArgMax, Dequantize, PRelu, QuantizeFloat, Softmax, Table
+from edgecnn_firmware.compiler.ops.activation import (
+    ArgMax,
+    Dequantize,
+    LogSoftmax,
+    PRelu,
+    QuantizeFloat,
+    Softmax,
+    Table,
+)
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, Sum
 from edgecnn_firmware.compiler.ops.movement import Move
@@ -154,6 +163,11 @@ def _table(op: Table, inputs: Sequence[Array]) -> Array:
 @evaluate.register
 def _softmax(op: Softmax, inputs: Sequence[Array]) -> Array:
     return softmax(inputs[0], op.parameters)
+
+
+@evaluate.register
+def _log_softmax(op: LogSoftmax, inputs: Sequence[Array]) -> Array:
+    return log_softmax(inputs[0], op.parameters)
 
 
 @evaluate.register

@@ -25,6 +25,13 @@
 #define EDGECNN_INLINE static inline
 #endif
 
+/* EDGECNN_STEP marks what kernels repeat often: in their midst for speed, called for size. */
+#if defined(__GNUC__) && defined(EDGECNN_OPTIMIZE_SIZE)
+#define EDGECNN_STEP static __attribute__((noinline, unused))
+#else
+#define EDGECNN_STEP EDGECNN_INLINE
+#endif
+
 /* EDGECNN_SHARED marks what is too large to repeat for each layer. */
 #if defined(__GNUC__)
 #define EDGECNN_SHARED static __attribute__((noinline, unused))

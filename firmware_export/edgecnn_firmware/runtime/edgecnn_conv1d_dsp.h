@@ -209,7 +209,7 @@ EDGECNN_INLINE void edgecnn_widen_taps(const edgecnn_window *window, const int8_
 }
 
 /* Requantize 2^scale times the sum of channel c into one byte; `larger`: keep what is there where that is larger. */
-EDGECNN_INLINE void edgecnn_store(const edgecnn_requantization *requantization, int c, int larger, int8_t *to,
+EDGECNN_STEP void edgecnn_store(const edgecnn_requantization *requantization, int c, int larger, int8_t *to,
                                   int32_t sum, int scale) {
     int32_t y = edgecnn_requantize_scaled(requantization, c, sum, scale);
     if (larger) y = edgecnn_max(y, *to);

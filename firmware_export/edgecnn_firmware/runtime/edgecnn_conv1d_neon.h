@@ -4,9 +4,6 @@
 #define EDGECNN_CONV1D_NEON_H
 
 #include "edgecnn_neon.h"
-#include "edgecnn_patch.h"
-
-#define EDGECNN_NEON_ROWS 4
 
 /* What the rows of a layer are made of: `taps` runs of `run` bytes, a multiple of 4, `pitch` bytes from one to the next;
  * the next row lies `step` bytes on. */
@@ -17,16 +14,31 @@ typedef struct {
 /* Write what a block summed for eight channels: rows, or maxima of `pool` rows. */
 EDGECNN_INLINE void edgecnn_neon_write(const edgecnn_window *window, const edgecnn_requantization *requantization, int c,
                                        int row, int rows, const edgecnn_n8 *sums, int8_t *output) {
-    const int count = window->out - c;
+    const int count = window->out % 8 == 0 ? 8 : window->out - c;
     const int pool = window->pool;
-    int r = 0;
-    EDGECNN_UNROLL(4)
-    while (r < rows) {
+    if (EDGECNN_NEON_ROWS % pool == 0) {
+        /* Every block holds whole pools, the one that was moved back too. Nothing is written before all rows are ready,
+         * so that the table stays in registers. */
+        edgecnn_b8 y[EDGECNN_NEON_ROWS];
+        EDGECNN_UNROLL(4)
+        for (int r = 0; r < rows; r += pool) {
+            edgecnn_n8 most = edgecnn_n8_total(sums[r]);
+            EDGECNN_UNROLL(4)
+            for (int i = 1; i < pool; ++i) most = edgecnn_n8_max(most, edgecnn_n8_total(sums[r + i]));
+            y[r] = edgecnn_n8_requantize(requantization, c, most);
+        }
+        int8_t *to = output + row / pool * window->out + c;
+        EDGECNN_UNROLL(4)
+        for (int r = 0; r < rows; r += pool, to += window->out) edgecnn_b8_store(y[r], count, 0, to);
+        return;
+    }
+    for (int r = 0; r < rows;) {
         const int first = row + r;
         const int end = (first / pool + 1) * pool - row;
         edgecnn_n8 most = edgecnn_n8_total(sums[r]);
         for (++r; r < rows && r < end; ++r) most = edgecnn_n8_max(most, edgecnn_n8_total(sums[r]));
-        edgecnn_n8_store(requantization, c, most, count, first % pool != 0, output + first / pool * window->out + c);
+        edgecnn_b8_store(edgecnn_n8_requantize(requantization, c, most), count, first % pool != 0,
+                         output + first / pool * window->out + c);
     }
 }
 
@@ -82,15 +94,10 @@ EDGECNN_KERNEL void edgecnn_conv1d_neon(const edgecnn_window *window, int small,
                                         const edgecnn_requantization *requantization, const int8_t *input,
                                         const int8_t *weights, int8_t *output, int8_t *scratch) {
     const int conv_rows = window->rows * window->pool;
-    const int last = (conv_rows - 1) * window->stride + (window->kernel - 1) * window->dilation + 1;
-    const int total = last > window->length + window->pad_before ? last : window->length + window->pad_before;
-    const int before = window->pad_before * window->in, middle = window->length * window->in;
     const int taps = window->dilation == 1 ? 1 : window->kernel;
     const int bytes = window->dilation == 1 ? window->kernel * window->in : window->in;
     const edgecnn_neon_rows shape = {taps, (bytes + 3) / 4 * 4, window->dilation * window->in, window->stride * window->in};
-    edgecnn_fill(scratch, window->zero_point, before);
-    edgecnn_neon_copy(scratch + before, input, middle);
-    edgecnn_fill(scratch + before + middle, window->zero_point, total * window->in + 4 - before - middle);
+    edgecnn_neon_pad(window, input, conv_rows, 4, scratch);
     if (conv_rows < EDGECNN_NEON_ROWS) {
         edgecnn_neon_channels(window, requantization, &shape, scratch, weights, small, 0, conv_rows, output);
         return;

@@ -1,50 +1,99 @@
-/* Conv1D for AVX-512 VNNI: up to eight rows by sixteen or thirty-two output channels at a time. */
+/* Conv1D and dense layers for AVX-512 VNNI: the sums of a block of rows by up to 64 output channels stay in registers. */
 #ifndef EDGECNN_CONV1D_VNNI_H
 #define EDGECNN_CONV1D_VNNI_H
 
 #include "edgecnn_patch.h"
 #include "edgecnn_vnni.h"
 
-#define EDGECNN_VNNI_ROWS 8
+/* Of 32 registers, these hold sums; the others weights and inputs. */
+#define EDGECNN_VNNI_SUMS 24
 
-/* `rows` rows (1 to 8) of two groups of sixteen channels; x points to the first row's patch, the next lies `step`
- * bytes on; `pitch` is the distance of taps, `run` the bytes of one tap rounded up to 4. */
-EDGECNN_INLINE void edgecnn_vnni_block(const uint8_t *x, int step, int taps, int pitch, int run, const int8_t *w,
-                                       int second, const int32_t *start, int rows, edgecnn_v16 *sums) {
-    edgecnn_v16 a[EDGECNN_VNNI_ROWS], b[EDGECNN_VNNI_ROWS];
-    const int group = taps * run * 16;
-    EDGECNN_UNROLL(8)
-    for (int r = 0; r < rows; ++r) {
-        a[r] = edgecnn_v16_load(start);
-        b[r] = edgecnn_v16_load(start + (second ? 16 : 0));
-    }
-    for (int k = 0; k < taps; ++k, x += pitch)
-        for (int i = 0; i < run; i += 4, w += 64) {
-            EDGECNN_UNROLL(8)
-            for (int r = 0; r < rows; ++r) {
-                a[r] = edgecnn_v16_dot(a[r], x + r * step + i, w);
-                if (second) b[r] = edgecnn_v16_dot(b[r], x + r * step + i, w + group);
-            }
+/* What the rows of a layer are made of: `taps` runs of `run` bytes, a multiple of 4, `pitch` bytes from one to the next;
+ * the next row lies `step` bytes on. */
+typedef struct {
+    int taps, run, pitch, step;
+} edgecnn_vnni_rows;
+
+/* Sums of `rows` rows by `groups` groups of sixteen channels, row by row; x: the first row's patch. */
+EDGECNN_INLINE void edgecnn_vnni_sums(const edgecnn_vnni_rows *shape, const uint8_t *x, const int8_t *w,
+                                      const int32_t *start, int rows, int groups, edgecnn_v16 *sums) {
+    const int group = shape->taps * shape->run * 16;
+    EDGECNN_UNROLL(24)
+    for (int n = 0; n < rows * groups; ++n) sums[n] = edgecnn_v16_load(start + n % groups * 16);
+    for (int k = 0; k < shape->taps; ++k, x += shape->pitch)
+        EDGECNN_UNROLL(1)
+        for (int i = 0; i < shape->run; i += 4, w += 64) {
+            EDGECNN_UNROLL(24)
+            for (int n = 0; n < rows * groups; ++n)
+                sums[n] = edgecnn_v16_dot(sums[n], edgecnn_v16_repeat(x + n / groups * shape->step + i),
+                                          edgecnn_v16_load_weights(w + n % groups * group));
         }
-    EDGECNN_UNROLL(8)
-    for (int r = 0; r < rows; ++r) {
-        sums[r] = a[r];
-        sums[EDGECNN_VNNI_ROWS + r] = b[r];
+}
+
+/* Write what a block summed: `rows` output rows of the channels from c on. */
+EDGECNN_INLINE void edgecnn_vnni_rows_store(const edgecnn_window *window, const edgecnn_requantization *requantization,
+                                            int c, int groups, const edgecnn_v16 *sums, int rows, int larger,
+                                            int8_t *to) {
+    const int out = window->out;
+    if (out == 16 * groups) {
+        EDGECNN_UNROLL(6)
+        for (int n = 0; n < rows * groups; n += 4) {
+            const int vectors = edgecnn_min(rows * groups - n, 4);
+            edgecnn_v16_store(requantization, c, n, groups, sums + n, vectors, 16 * vectors, larger, to + 16 * n);
+        }
+    } else if (out < 16 && out % 4 == 0 && !larger) {
+        EDGECNN_UNROLL(6)
+        for (int n = 0; n < rows; n += 4)
+            edgecnn_v16_store_narrow(requantization, out, sums + n, edgecnn_min(rows - n, 4), to + n * out);
+    } else {
+        EDGECNN_UNROLL(24)
+        for (int n = 0; n < rows; ++n)
+            edgecnn_v16_store(requantization, c, 0, groups, sums + n * groups, groups,
+                              edgecnn_min(out - c, 16 * groups), larger, to + n * out + c);
     }
 }
 
-/* Write what a block summed: rows, or maxima of `pool` rows. */
-EDGECNN_INLINE void edgecnn_vnni_write(const edgecnn_window *window, const edgecnn_requantization *requantization, int c,
-                                       int row, int rows, const edgecnn_v16 *sums, int8_t *output) {
-    const int count = window->out - c < 16 ? window->out - c : 16;
-    const int pool = window->pool;
-    int r = 0;
-    while (r < rows) {
-        const int first = row + r;
-        const int end = (first / pool + 1) * pool - row;
-        edgecnn_v16 most = sums[r];
-        for (++r; r < rows && r < end; ++r) most = edgecnn_v16_max(most, sums[r]);
-        edgecnn_v16_store(requantization, c, most, count, first % pool != 0, output + first / pool * window->out + c);
+/* `rows` rows of the convolution, from `row` on, by `groups` groups of channels from c on. They are whole pooled rows, or
+ * part of one. */
+EDGECNN_INLINE void edgecnn_vnni_block(const edgecnn_window *window, const edgecnn_requantization *requantization,
+                                       const edgecnn_vnni_rows *shape, const uint8_t *x, const int8_t *weights,
+                                       const int32_t *start, int row, int rows, int c, int groups, int8_t *output) {
+    const int pool = edgecnn_min(window->pool, rows);
+    edgecnn_v16 sums[EDGECNN_VNNI_SUMS];
+    edgecnn_vnni_sums(shape, x + row * shape->step, weights + c * shape->taps * shape->run, start + c, rows, groups, sums);
+    if (pool > 1) {
+        EDGECNN_UNROLL(24)
+        for (int n = 0; n < rows * groups; ++n) {
+            const int at = n / groups / pool * groups + n % groups;
+            sums[at] = n / groups % pool ? edgecnn_v16_max(sums[at], sums[n]) : sums[n];
+        }
+    }
+    edgecnn_vnni_rows_store(window, requantization, c, groups, sums, rows / pool, row % window->pool != 0,
+                            output + row / window->pool * window->out);
+}
+
+/* All rows of `groups` groups of channels. */
+EDGECNN_INLINE void edgecnn_vnni_channels(const edgecnn_window *window, const edgecnn_requantization *requantization,
+                                          const edgecnn_vnni_rows *shape, const uint8_t *x, const int8_t *weights,
+                                          const int32_t *start, int c, int groups, int8_t *output) {
+    const int most = edgecnn_min(EDGECNN_VNNI_SUMS / groups, 12);
+    const int pool = window->pool, conv_rows = window->rows * pool;
+    if (pool <= most) {
+        const int block = most / pool * pool, rest = conv_rows % block;
+        int row = 0;
+        for (; row + block <= conv_rows; row += block)
+            edgecnn_vnni_block(window, requantization, shape, x, weights, start, row, block, c, groups, output);
+        if (rest)
+            edgecnn_vnni_block(window, requantization, shape, x, weights, start, row, rest, c, groups, output);
+    } else {
+        const int rest = pool % most;
+        for (int first = 0; first < conv_rows; first += pool) {
+            int row = 0;
+            for (; row + most <= pool; row += most)
+                edgecnn_vnni_block(window, requantization, shape, x, weights, start, first + row, most, c, groups, output);
+            if (rest)
+                edgecnn_vnni_block(window, requantization, shape, x, weights, start, first + row, rest, c, groups, output);
+        }
     }
 }
 
@@ -61,28 +110,19 @@ EDGECNN_KERNEL void edgecnn_conv1d_vnni(const edgecnn_window *window, const edge
     const int last = (conv_rows - 1) * window->stride + (window->kernel - 1) * window->dilation + 1;
     const int total = last > window->length + window->pad_before ? last : window->length + window->pad_before;
     const int before = window->pad_before * window->in, middle = window->length * window->in;
+    const uint8_t zero = (uint8_t)(window->zero_point + 128);
     /* One run of bytes where the taps of a patch are adjacent. */
     const int taps = window->dilation == 1 ? 1 : window->kernel;
     const int bytes = window->dilation == 1 ? window->kernel * window->in : window->in;
-    const int run = (bytes + 3) / 4 * 4, pitch = window->dilation * window->in, step = window->stride * window->in;
-    for (int i = 0; i < before; ++i) x[i] = (uint8_t)(window->zero_point + 128);
-    for (int i = 0; i < middle; ++i) x[before + i] = (uint8_t)(input[i] ^ -128);
-    for (int i = before + middle; i < total * window->in + 4; ++i) x[i] = (uint8_t)(window->zero_point + 128);
-    for (int at = 0; at < conv_rows; at += EDGECNN_VNNI_ROWS) {
-        /* The last block is moved back where it would be short: some rows are then computed twice. */
-        const int few = conv_rows < EDGECNN_VNNI_ROWS;
-        const int row = !few && at + EDGECNN_VNNI_ROWS > conv_rows ? conv_rows - EDGECNN_VNNI_ROWS : at;
-        const int rows = few ? conv_rows : EDGECNN_VNNI_ROWS;
-        const uint8_t *const patch = x + row * step;
-        for (int c = 0; c < window->out; c += 32) {
-            const int second = window->out - c > 16;
-            const int8_t *const w = weights + c * taps * run;
-            edgecnn_v16 sums[2 * EDGECNN_VNNI_ROWS];
-            edgecnn_vnni_block(patch, step, taps, pitch, run, w, second, start + c, rows, sums);
-            edgecnn_vnni_write(window, requantization, c, row, rows, sums, output);
-            if (second) edgecnn_vnni_write(window, requantization, c + 16, row, rows, sums + EDGECNN_VNNI_ROWS, output);
-        }
-    }
+    const edgecnn_vnni_rows shape = {taps, (bytes + 3) / 4 * 4, window->dilation * window->in, window->stride * window->in};
+    int c = 0;
+    edgecnn_vnni_fill(x, zero, before);
+    edgecnn_vnni_copy(x + before, input, middle);
+    edgecnn_vnni_fill(x + before + middle, zero, total * window->in + 4 - before - middle);
+    for (; c + 64 <= window->out; c += 64)
+        edgecnn_vnni_channels(window, requantization, &shape, x, weights, start, c, 4, output);
+    if (c < window->out)
+        edgecnn_vnni_channels(window, requantization, &shape, x, weights, start, c, (window->out - c + 15) / 16, output);
 }
 
 #endif

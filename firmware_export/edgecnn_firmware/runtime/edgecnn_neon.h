@@ -3,6 +3,7 @@
 #ifndef EDGECNN_NEON_H
 #define EDGECNN_NEON_H
 
+#include "edgecnn_patch.h"
 #include "edgecnn_requantize.h"
 
 #if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__) && !defined(EDGECNN_NO_SIMD)
@@ -18,6 +19,9 @@
 #define EDGECNN_HAS_DOT 0
 #endif
 
+/* Rows at a time. */
+#define EDGECNN_NEON_ROWS 4
+
 /* Bytes of a row that edgecnn_n8_add_step takes, and groups of eight channels whose sums fit in the registers. */
 #if EDGECNN_HAS_NEON && !EDGECNN_HAS_DOT
 #define EDGECNN_NEON_STEP 8
@@ -28,7 +32,8 @@
 #endif
 
 /* Sums of eight channels. Without dot product each is in two parts until edgecnn_n8_total: `low` and `high` hold channels
- * 0 and 1 and channels 2 and 3, `low2` and `high2` the other four. Whole sums are in `low` and `high` alone. */
+ * 0 and 1 and channels 2 and 3, `low2` and `high2` the other four. Whole sums are in `low` and `high` alone.
+ * edgecnn_b8 is what they become. */
 #if EDGECNN_HAS_NEON
 typedef struct {
     int32x4_t low, high;
@@ -36,10 +41,14 @@ typedef struct {
     int32x4_t low2, high2;
 #endif
 } edgecnn_n8;
+typedef int8x8_t edgecnn_b8;
 #else
 typedef struct {
     int32_t lane[8];
 } edgecnn_n8;
+typedef struct {
+    int8_t lane[8];
+} edgecnn_b8;
 #endif
 
 EDGECNN_INLINE edgecnn_n8 edgecnn_n8_zero(void) {
@@ -191,33 +200,40 @@ EDGECNN_INLINE int32x4_t edgecnn_neon_requantize(const edgecnn_requantization *r
 }
 #endif
 
-/* Requantize whole sums of the eight channels from c on and write the first `count`; tables are by columns here: eight
- * multipliers, eight addends and, for EDGECNN_SIGNED_LINE, eight drops. `larger`: keep what is there where that is larger. */
-EDGECNN_INLINE void edgecnn_n8_store(const edgecnn_requantization *r, int c, edgecnn_n8 sums, int count, int larger,
-                                     int8_t *to) {
+/* Requantize whole sums of the eight channels from c on; tables are by columns here: eight multipliers, eight addends and,
+ * for EDGECNN_SIGNED_LINE, eight drops. */
+EDGECNN_INLINE edgecnn_b8 edgecnn_n8_requantize(const edgecnn_requantization *r, int c, edgecnn_n8 sums) {
     const int32_t *t = r->table + c * edgecnn_table_words(r);
 #if EDGECNN_HAS_NEON
     const int16x4_t low = vqmovn_s32(edgecnn_neon_requantize(r, sums.low, t));
-    const int16x8_t both = vqmovn_high_s32(low, edgecnn_neon_requantize(r, sums.high, t + 4));
-    int8x8_t bytes = vqmovn_s16(both);
-    if (r->clamp_min != -128) bytes = vmax_s8(bytes, vdup_n_s8((int8_t)r->clamp_min));
-    if (r->clamp_max != 127) bytes = vmin_s8(bytes, vdup_n_s8((int8_t)r->clamp_max));
-    if (count >= 8) {
-        if (larger) bytes = vmax_s8(bytes, vld1_s8(to));
-        vst1_s8(to, bytes);
-    } else {
-        int8_t eight[8];
-        vst1_s8(eight, bytes);
-        for (int i = 0; i < count; ++i) to[i] = (int8_t)(larger ? edgecnn_max(to[i], eight[i]) : eight[i]);
-    }
+    edgecnn_b8 y = vqmovn_s16(vqmovn_high_s32(low, edgecnn_neon_requantize(r, sums.high, t + 4)));
+    if (r->clamp_min != -128) y = vmax_s8(y, vdup_n_s8((int8_t)r->clamp_min));
+    if (r->clamp_max != 127) y = vmin_s8(y, vdup_n_s8((int8_t)r->clamp_max));
+    return y;
 #else
-    for (int i = 0; i < 8 && i < count; ++i) {
+    edgecnn_b8 bytes;
+    for (int i = 0; i < 8; ++i) {
         int32_t y = edgecnn_high_mul_add(edgecnn_shift_left(sums.lane[i], r->pre_shift), t[i], t[8 + i]);
         if (r->form == EDGECNN_SIGNED_LINE) y += ((y >> 31) & t[16 + i]) + r->offset;
-        y = edgecnn_clamp(y >> r->shift, r->clamp_min, r->clamp_max);
-        to[i] = (int8_t)(larger ? edgecnn_max(to[i], y) : y);
+        bytes.lane[i] = (int8_t)edgecnn_clamp(y >> r->shift, r->clamp_min, r->clamp_max);
     }
+    return bytes;
 #endif
+}
+
+/* Write the first `count`. `larger`: keep what is there where that is larger. */
+EDGECNN_INLINE void edgecnn_b8_store(edgecnn_b8 y, int count, int larger, int8_t *to) {
+#if EDGECNN_HAS_NEON
+    int8_t lane[8];
+    if (count >= 8) {
+        vst1_s8(to, larger ? vmax_s8(y, vld1_s8(to)) : y);
+        return;
+    }
+    vst1_s8(lane, y);
+#else
+    const int8_t *const lane = y.lane;
+#endif
+    for (int i = 0; i < 8 && i < count; ++i) to[i] = larger && to[i] > lane[i] ? to[i] : lane[i];
 }
 
 /* Copy without a call. */
@@ -227,6 +243,17 @@ EDGECNN_INLINE void edgecnn_neon_copy(int8_t *to, const int8_t *from, int bytes)
     for (; i + 16 <= bytes; i += 16) vst1q_s8(to + i, vld1q_s8(from + i));
 #endif
     edgecnn_copy(to + i, from + i, bytes - i);
+}
+
+/* Copy the input and its padding, as far as the last of `conv_rows` rows looks, with `spare` bytes behind. */
+EDGECNN_INLINE void edgecnn_neon_pad(const edgecnn_window *window, const int8_t *input, int conv_rows, int spare,
+                                     int8_t *to) {
+    const int last = (conv_rows - 1) * window->stride + (window->kernel - 1) * window->dilation + 1;
+    const int total = last > window->length + window->pad_before ? last : window->length + window->pad_before;
+    const int before = window->pad_before * window->in, middle = window->length * window->in;
+    edgecnn_fill(to, window->zero_point, before);
+    edgecnn_neon_copy(to + before, input, middle);
+    edgecnn_fill(to + before + middle, window->zero_point, total * window->in + spare - before - middle);
 }
 
 #endif

@@ -18,7 +18,7 @@ typedef struct {
 } edgecnn_window;
 
 /* Copy the patch of one convolution row, `kernel * in` bytes, with padding filled in. */
-EDGECNN_INLINE void edgecnn_gather(const edgecnn_window *w, const int8_t *input, int row, int8_t *patch) {
+EDGECNN_STEP void edgecnn_gather(const edgecnn_window *w, const int8_t *input, int row, int8_t *patch) {
     int from = row * w->stride - w->pad_before;
     for (int k = 0; k < w->kernel; ++k) {
         int at = from + k * w->dilation;

@@ -30,7 +30,7 @@ typedef struct {
 EDGECNN_INLINE int edgecnn_table_words(const edgecnn_requantization *r) { return r->form == EDGECNN_LINE ? 2 : 3; }
 
 /* 2^scale times the sum of products of one output channel, without its bias -> int8, as int32. */
-EDGECNN_INLINE int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, int channel, int32_t scaled,
+EDGECNN_STEP int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, int channel, int32_t scaled,
                                                  int scale) {
     const int32_t *t = r->table + channel * edgecnn_table_words(r);
     const int32_t sum = scaled >> scale;

@@ -49,7 +49,7 @@ EDGECNN_INLINE int32_t edgecnn_exp_of(int32_t difference, int32_t multiplier, in
     return edgecnn_exp(edgecnn_shared_srdhm(edgecnn_shift_left(difference, left_shift), multiplier));
 }
 
-/* Softmax of each row of `columns` int8 (1 to 2048); output scale 1/256, zero point -128. In place is not allowed.
+/* Softmax of each row of `columns` int8 (1 to 511); output scale 1/256, zero point -128. In place is not allowed.
  * (input - largest) * multiplier * 2^left_shift / 2^31 is the exponent in Q5.26; `least` keeps it within range. */
 EDGECNN_KERNEL void edgecnn_softmax(int rows, int columns, int32_t multiplier, int left_shift, int32_t least,
                                     const int8_t *input, int8_t *output) {

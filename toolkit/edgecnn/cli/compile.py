@@ -1,6 +1,7 @@
 """`edgecnn compile`: an int8 `.tflite` file -> C99."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -23,6 +24,13 @@ from edgecnn.cli.console import JSON, print_json, print_table
     show_default=True,
     help="Whose reference kernels to equal byte for byte: litert or tflm (TFLite Micro).",
 )
+@click.option(
+    "--optimize",
+    type=click.Choice(["speed", "balanced", "size"]),
+    default="balanced",
+    show_default=True,
+    help="speed: code of its own for every layer; size: one copy of each kernel for all layers.",
+)
 @click.option("--input-in-arena", is_flag=True, help="Write inputs into the arena, which overwrites them: less memory.")
 @JSON
 def command(
@@ -31,6 +39,7 @@ def command(
     name: str | None,
     target: str,
     rounding: str,
+    optimize: Literal["speed", "balanced", "size"],
     input_in_arena: bool,
     as_json: bool,
 ) -> None:
@@ -42,7 +51,9 @@ def command(
     prefix = name or prefix_of(model.stem)
     folder = output or Path(f"{prefix}_c")
     data = model.read_bytes()
-    program = compile_model(data, str(model), prefix, profile=rounding, target=target, input_in_arena=input_in_arena)
+    program = compile_model(
+        data, str(model), prefix, profile=rounding, target=target, optimize=optimize, input_in_arena=input_in_arena
+    )
     write_files(program, folder)
     summary = summarize_program(program)
     if as_json:

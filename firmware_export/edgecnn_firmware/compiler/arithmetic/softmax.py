@@ -17,6 +17,8 @@ DIFFERENCE_BITS: Final = 5
 """Integer bits of the scaled difference to the largest input (`kScaledDiffIntegerBits`)."""
 SUM_BITS: Final = 12
 """Integer bits of the sum of exponentials (`kAccumulationIntegerBits`)."""
+MOST_CLASSES: Final = 511
+"""512 equal inputs make a sum whose division shifts by 32 bits, where the reference aborts."""
 
 
 @dataclass(frozen=True)

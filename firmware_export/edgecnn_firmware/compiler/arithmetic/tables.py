@@ -71,14 +71,14 @@ def leaky_relu_table(alpha: float, source: Affine, target: Affine, *, single: bo
     slope = scale_ratio(source, target, float(np.float32(alpha)), single=single)
     falling = _scaled(np.minimum(centered, 0), slope)
     rising = _scaled(np.maximum(centered, 0), scale_ratio(source, target, single=single))
-    return np.clip(np.where(centered >= 0, rising, falling) + target.zero_point, -128, 127).astype(np.int8)
+    return _clamped(np.where(centered >= 0, rising, falling) + target.zero_point)
 
 
 def abs_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
     """ABS."""
     values = np.abs(INPUTS - source.zero_point)
     scaled = values if source.scale == target.scale else _scaled(values, scale_ratio(source, target, single=True))
-    return np.clip(scaled + target.zero_point, -128, 127).astype(np.int8)
+    return _clamped(scaled + target.zero_point)
 
 
 def negate_table() -> npt.NDArray[np.int8]:
@@ -103,7 +103,7 @@ def rsqrt_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
         root_multiplier, root_shift = inverse_square_root(value)
         inverse = multiply_by_multiplier(1, root_multiplier, root_shift + fine)
         table[value] = multiply_by_multiplier(inverse, multiplier, shift - fine) + target.zero_point
-    return np.clip(table, -128, 127).astype(np.int8)
+    return _clamped(table)
 
 
 def micro_logistic_table(source: Affine) -> npt.NDArray[np.int8]:
@@ -124,7 +124,7 @@ def _saturating(source: Affine, function: Callable[[Int64], Int64]) -> npt.NDArr
     inner = np.clip(centered, -radius, radius)
     scaled = np.clip(multiply_by_multiplier(inner, *quantize_multiplier(real)), -INT32_MAX - 1, INT32_MAX)
     bounded = np.where(centered <= -radius, -128, np.where(centered >= radius, 127, function(scaled)))
-    return np.clip(bounded, -128, 127).astype(np.int8)
+    return _clamped(bounded)
 
 
 def hard_swish_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
@@ -142,7 +142,7 @@ def hard_swish_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
     gate = _gate(values, relu_multiplier, relu_shift)
     product = np.trunc(gate * _high_mul16(values, out_multiplier) / 32768.0).astype(np.int64)
     found = _divide16(product, -out_shift) + target.zero_point
-    return np.clip(found, -128, 127).astype(np.int8)
+    return _clamped(found)
 
 
 def _gate(values: Int64, multiplier: int, shift: int) -> Int64:
@@ -182,6 +182,11 @@ def _scaled(values: Int64, ratio: float) -> Int64:
     multiplier, shift = quantize_multiplier(ratio)
     _require_shift(shift, int(np.abs(values).max()))
     return multiply_by_multiplier(values, multiplier, shift)
+
+
+def _clamped(wide: Int64) -> npt.NDArray[np.int8]:
+    kept: npt.NDArray[np.int8] = np.clip(wide, -128, 127).astype(np.int8)
+    return kept
 
 
 def _require_shift(shift: int, largest: int) -> None:

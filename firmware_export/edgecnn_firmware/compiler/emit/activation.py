@@ -1,10 +1,18 @@
-"""Table, Softmax, PRelu, ArgMax and the float ends -> calls."""
+"""Table, Softmax, LogSoftmax, PRelu, ArgMax and the float ends -> calls."""
 
 import numpy as np
 
 from edgecnn_firmware.c_text import float_literal
 from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
-from edgecnn_firmware.compiler.ops.activation import ArgMax, Dequantize, PRelu, QuantizeFloat, Softmax, Table
+from edgecnn_firmware.compiler.ops.activation import (
+    ArgMax,
+    Dequantize,
+    LogSoftmax,
+    PRelu,
+    QuantizeFloat,
+    Softmax,
+    Table,
+)
 
 
 @emit.register
@@ -30,6 +38,24 @@ def _softmax(op: Softmax, emitter: Emitter) -> None:
         found.multiplier,
         found.left_shift,
         found.least_difference,
+        emitter.pointer(value),
+        emitter.pointer(op.output),
+    )
+
+
+@emit.register
+def _log_softmax(op: LogSoftmax, emitter: Emitter) -> None:
+    emitter.include("edgecnn_log_softmax.h")
+    found, value = op.parameters, op.inputs[0]
+    emitter.call(
+        "edgecnn_log_softmax",
+        value.length,
+        value.channels,
+        found.forward.multiplier,
+        found.forward.left_shift,
+        found.forward.least_difference,
+        found.reverse_multiplier,
+        -found.reverse_shift,
         emitter.pointer(value),
         emitter.pointer(op.output),
     )

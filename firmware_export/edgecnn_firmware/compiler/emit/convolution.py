@@ -68,7 +68,7 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     options: tuple[int, ...] = ()
     if emitter.target.mve and has_fours(op) and line_of(op) is not None:
         kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, (_INPUT, emitter.constant("weights", op.weights))
-    elif emitter.target.neon and has_eights(op) and line_of(op) is not None:
+    elif emitter.target.neon and has_eights(op):
         kernel, lanes, options = "edgecnn_depthwise1d_neon", NEON_LANES, (is_small(op),)
         weights = (_INPUT, emitter.constant("weights", op.weights))
     elif emitter.target.dsp and has_fours(op):
@@ -77,8 +77,10 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
         kernel, options = "edgecnn_depthwise1d", (op.multiplier,)
         weights = (_INPUT, emitter.constant("weights", op.weights))
     emitter.include(f"{kernel}.h")
-    pointers = (_INPUT, emitter.pointer(op.inputs[0])), weights, (_OUTPUT, emitter.pointer(op.output))
-    emitter.layer(Layer(op.number, kernel, window, options, requantization_of(op, emitter, lanes), pointers))
+    pointers = [(_INPUT, emitter.pointer(op.inputs[0])), weights, (_OUTPUT, emitter.pointer(op.output))]
+    if needs(op, emitter.target).scratch_bytes:
+        pointers.append((_OUTPUT, emitter.scratch(op)))
+    emitter.layer(Layer(op.number, kernel, window, options, requantization_of(op, emitter, lanes), tuple(pointers)))
 
 
 @emit.register
@@ -126,6 +128,13 @@ def _dense_needs(op: Dense, target: Target) -> Needs:
     if target.neon and line_of(op) is not None:
         return Needs(neon_scratch_bytes(op), copies=True)
     return Needs(dense_scratch_bytes(op)) if target.dsp and is_packed(op) else Needs()
+
+
+@needs.register
+def _depthwise1d_needs(op: Depthwise1D, target: Target) -> Needs:
+    if target.neon and has_eights(op):
+        return Needs(neon_scratch_bytes(op), copies=True)
+    return Needs()
 
 
 @needs.register

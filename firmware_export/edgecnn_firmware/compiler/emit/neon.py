@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.compiler.emit.requantization import line_of
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Products
 
 NEON_LANES: Final = 8
@@ -12,12 +13,13 @@ NEON_LANES: Final = 8
 _QUAD: Final = 4
 
 
-def neon_scratch_bytes(op: Conv1D | Dense) -> int:
+def neon_scratch_bytes(op: Conv1D | Depthwise1D | Dense) -> int:
     """Bytes of the input with its padding."""
     value = op.inputs[0]
     if isinstance(op, Dense):
         return value.elements + _QUAD
-    last = (op.output.length * op.pool - 1) * op.window.stride + op.window.span
+    rows = op.output.length * (op.pool if isinstance(op, Conv1D) else 1)
+    last = (rows - 1) * op.window.stride + op.window.span
     return max(last, value.length + op.window.pad_before) * value.channels + _QUAD
 
 
@@ -35,8 +37,8 @@ def pack_eights(op: Conv1D | Dense) -> npt.NDArray[np.int8]:
 
 
 def has_eights(op: Depthwise1D) -> bool:
-    """Whether a depthwise convolution has whole groups of eight channels."""
-    return op.multiplier == 1 and op.outputs_per_row % NEON_LANES == 0
+    """Whether a depthwise convolution has whole groups of eight channels, and a line."""
+    return op.multiplier == 1 and op.outputs_per_row % NEON_LANES == 0 and line_of(op) is not None
 
 
 def is_small(op: Products) -> int:

@@ -1,4 +1,4 @@
-"""Softmax, PReLU, the index of the largest, and what stands at the float ends -> Softmax, PRelu, ArgMax, Dequantize."""
+"""Softmax, PReLU, indices of the largest and the float output -> Softmax, LogSoftmax, PRelu, ArgMax, Dequantize."""
 
 import math
 from typing import Final
@@ -7,16 +7,18 @@ import numpy as np
 
 from edgecnn_firmware.compiler.arithmetic.affine import Affine
 from edgecnn_firmware.compiler.arithmetic.fixed_point import INT32_MAX, quantize_multiplier
-from edgecnn_firmware.compiler.arithmetic.softmax import softmax_parameters
+from edgecnn_firmware.compiler.arithmetic.log_softmax import MOST_LOG_CLASSES, log_softmax_parameters
+from edgecnn_firmware.compiler.arithmetic.softmax import MOST_CLASSES, softmax_parameters
 from edgecnn_firmware.compiler.arithmetic.tables import scale_ratio
 from edgecnn_firmware.compiler.lowering import unary
 from edgecnn_firmware.compiler.lowering.context import Lower, Lowering
-from edgecnn_firmware.compiler.ops.activation import ArgMax, Dequantize, PRelu, Softmax
+from edgecnn_firmware.compiler.ops.activation import ArgMax, Dequantize, LogSoftmax, PRelu, Softmax
 from edgecnn_firmware.compiler.ops.value import Value
 from edgecnn_firmware.tflite.model import Operator
 from edgecnn_firmware.tflite.options import SoftmaxOptions
 
 _SOFTMAX_OUTPUT: Final = Affine(1 / 256, -128)
+_LOG_SOFTMAX_OUTPUT: Final = Affine(1 / 16, 127)
 
 
 def lower_dequantize(lowering: Lowering, op: Operator) -> None:
@@ -35,9 +37,22 @@ def lower_softmax(lowering: Lowering, op: Operator) -> None:
     parameters = softmax_parameters(value.affine.scale, beta)
     if parameters.left_shift < 0 or parameters.multiplier == 0:
         raise lowering.fail(op, f"an input scale of {value.affine.scale} is too small for its fixed-point exponent")
-    if value.channels > 1 << 11:
-        raise lowering.fail(op, f"{value.channels} classes; up to {1 << 11} fit its 12-bit sum")
+    if value.channels > MOST_CLASSES:
+        raise lowering.fail(op, f"{value.channels} classes; the reference takes up to {MOST_CLASSES}")
     lowering.ops.append(Softmax(op.index, op.code.label, (value,), output, parameters))
+
+
+def lower_log_softmax(lowering: Lowering, op: Operator) -> None:
+    """LOG_SOFTMAX along the last axis."""
+    unary.require_litert(lowering, op)
+    value, output = lowering.value(op, 0), lowering.output(op)
+    unary.require_output(lowering, op, output.affine, _LOG_SOFTMAX_OUTPUT)
+    parameters = log_softmax_parameters(value.affine.scale)
+    if not -31 <= parameters.reverse_shift <= 0:
+        raise lowering.fail(op, f"an input scale of {value.affine.scale} does not fit its fixed-point exponent")
+    if value.channels > MOST_LOG_CLASSES:
+        raise lowering.fail(op, f"{value.channels} classes; the reference takes up to {MOST_LOG_CLASSES}")
+    lowering.ops.append(LogSoftmax(op.index, op.code.label, (value,), output, parameters))
 
 
 def lower_prelu(lowering: Lowering, op: Operator) -> None:
@@ -79,6 +94,7 @@ LOWER: Final[dict[str, Lower]] = {
     **unary.LOWER,
     "DEQUANTIZE": lower_dequantize,
     "SOFTMAX": lower_softmax,
+    "LOG_SOFTMAX": lower_log_softmax,
     "PRELU": lower_prelu,
     "ARG_MAX": lower_arg_max,
     "ARG_MIN": lower_arg_max,

@@ -11,7 +11,6 @@ from edgecnn_firmware.compiler.arithmetic.affine import Affine
 from edgecnn_firmware.compiler.lowering.context import Lower, Lowering
 from edgecnn_firmware.compiler.ops.activation import QuantizeFloat, Table
 from edgecnn_firmware.compiler.ops.value import Value
-from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.model import Operator
 from edgecnn_firmware.tflite.options import GeluOptions, LeakyReluOptions
 
@@ -51,15 +50,16 @@ def _unary(make: Callable[[Lowering, Operator, Affine, Affine], Int8]) -> Lower:
 
 def _litert_only(make: Callable[[Affine, Affine], Int8]) -> Lower:
     def checked(lowering: Lowering, op: Operator, source: Affine, target: Affine) -> Int8:
-        if is_micro(lowering):
-            raise _not_micro(lowering, op)
+        require_litert(lowering, op)
         return make(source, target)
 
     return _unary(checked)
 
 
-def _not_micro(lowering: Lowering, op: Operator) -> ModelError:
-    return lowering.fail(op, "this op is compiled with LiteRT's rounding only; expected rounding litert")
+def require_litert(lowering: Lowering, op: Operator) -> None:
+    """Refuse an op whose arithmetic in TFLite Micro is not known."""
+    if is_micro(lowering):
+        raise lowering.fail(op, "this op is compiled with LiteRT's rounding only; expected rounding litert")
 
 
 def append_table(lowering: Lowering, op: Operator, value: Value, output: Value, table: npt.NDArray[Any]) -> None:
@@ -68,19 +68,16 @@ def append_table(lowering: Lowering, op: Operator, value: Value, output: Value, 
 
 
 def _relu(lowering: Lowering, op: Operator, source: Affine, target: Affine) -> Int8:
-    if not is_micro(lowering):
-        return tables.relu_table(op.name, source, target, single=True)
-    if op.name == "RELU":
+    if is_micro(lowering) and op.name == "RELU":
         return tables.relu_table(op.name, source, target, single=False)
-    if op.name == "RELU6":
+    if is_micro(lowering) and op.name == "RELU6":
         return tables.clamp_table(op.name, source)
-    raise _not_micro(lowering, op)
+    require_litert(lowering, op)
+    return tables.relu_table(op.name, source, target, single=True)
 
 
 def _leaky_relu(lowering: Lowering, op: Operator, source: Affine, target: Affine) -> Int8:
     alpha = lowering.options(op, LeakyReluOptions).alpha
-    if not np.isfinite(alpha):
-        raise lowering.fail(op, f"alpha {alpha}; expected a number")
     return tables.leaky_relu_table(alpha, source, target, single=not is_micro(lowering))
 
 
@@ -104,8 +101,7 @@ def _tanh(lowering: Lowering, op: Operator, source: Affine, target: Affine) -> I
 
 
 def _gelu(lowering: Lowering, op: Operator, source: Affine, target: Affine) -> Int8:
-    if is_micro(lowering):
-        raise _not_micro(lowering, op)
+    require_litert(lowering, op)
     approximate = bool(lowering.options(op, GeluOptions).approximate)
     return float_tables.gelu_table(source, target, approximate=approximate)
 

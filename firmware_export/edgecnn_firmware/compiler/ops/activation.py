@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.compiler.arithmetic.log_softmax import LogSoftmaxParameters
 from edgecnn_firmware.compiler.arithmetic.softmax import SoftmaxParameters
 from edgecnn_firmware.compiler.ops.value import Op
 
@@ -23,6 +24,13 @@ class Softmax(Op):
     """Softmax along the last axis."""
 
     parameters: SoftmaxParameters
+
+
+@dataclass(frozen=True, eq=False)
+class LogSoftmax(Op):
+    """Logarithm of softmax along the last axis."""
+
+    parameters: LogSoftmaxParameters
 
 
 @dataclass(frozen=True, eq=False)
