@@ -10,8 +10,8 @@
 /* The version of these kernels; generated files check that they were made for it. */
 #define EDGECNN_RUNTIME 1
 
-/* EDGECNN_KERNEL marks kernels that the compiler specializes for each layer; with EDGECNN_OPTIMIZE_SIZE one copy of each
- * serves all layers. */
+/* EDGECNN_KERNEL marks kernels that the compiler specializes for each layer; with EDGECNN_OPTIMIZE_SIZE one copy of
+ * each serves all layers. */
 #if defined(__GNUC__) && !defined(EDGECNN_OPTIMIZE_SIZE)
 #define EDGECNN_KERNEL static inline __attribute__((always_inline, unused))
 #elif defined(__GNUC__)
@@ -111,11 +111,13 @@ EDGECNN_INLINE int32_t edgecnn_high_mul_add(int32_t a, int32_t b, int32_t c) {
 
 /* Copy without <string.h>; compilers make it a call of memcpy where that pays. */
 EDGECNN_INLINE void edgecnn_copy(int8_t *to, const int8_t *from, int bytes) {
-    for (int i = 0; i < bytes; ++i) to[i] = from[i];
+    for (int i = 0; i < bytes; ++i)
+        to[i] = from[i];
 }
 
 EDGECNN_INLINE void edgecnn_fill(int8_t *to, int32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) to[i] = (int8_t)value;
+    for (int i = 0; i < bytes; ++i)
+        to[i] = (int8_t)value;
 }
 
 #endif

@@ -23,7 +23,8 @@ EDGECNN_KERNEL void edgecnn_conv1d(const edgecnn_window *window, const edgecnn_r
             const int has_second = pair + 1 < group && row + 1 < conv_rows;
             const int8_t *x0 = edgecnn_patch(window, input, row, scratch);
             const int8_t *x1 = x0;
-            if (has_second) x1 = edgecnn_patch(window, input, row + 1, scratch + products);
+            if (has_second)
+                x1 = edgecnn_patch(window, input, row + 1, scratch + products);
             for (int c = 0; c < window->out; c += 2) {
                 const int has_other = c + 1 < window->out;
                 const int8_t *w0 = weights + c * products;
@@ -45,7 +46,8 @@ EDGECNN_KERNEL void edgecnn_conv1d(const edgecnn_window *window, const edgecnn_r
                     }
                 } else {
                     to[c] = (int8_t)edgecnn_requantize(requantization, c, a00);
-                    if (has_other) to[c + 1] = (int8_t)edgecnn_requantize(requantization, c + 1, a01);
+                    if (has_other)
+                        to[c + 1] = (int8_t)edgecnn_requantize(requantization, c + 1, a01);
                     if (has_second) {
                         to[window->out + c] = (int8_t)edgecnn_requantize(requantization, c, a10);
                         if (has_other)

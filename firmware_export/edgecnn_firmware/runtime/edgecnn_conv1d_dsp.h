@@ -6,14 +6,15 @@
 #include "edgecnn_patch.h"
 #include "edgecnn_requantize.h"
 
-/* Weights. A half holds two output channels: wA + 256 * wB. SMLAD with such halves sums P = sum x * (wA + 256 * wB), and
- * with their low bytes, which SXTB16 takes out, Q = sum x * wA. Then P - Q is 256 * sum x * wB, exactly, modulo 2^32: the
- * generator proves that |sum x * wB| < 2^23. So one load and one SXTB16 serve four weights.
+/* Weights. A half holds two output channels: wA + 256 * wB. SMLAD with such halves sums P = sum x * (wA + 256 * wB),
+ * and with their low bytes, which SXTB16 takes out, Q = sum x * wA. Then P - Q is 256 * sum x * wB, exactly, modulo
+ * 2^32: the generator proves that |sum x * wB| < 2^23. So one load and one SXTB16 serve four weights.
  *
- * A word holds two products of channels A and B; it is followed by the word for channels C and D. Of every four products
- * 0, 1, 2, 3 the first word holds 0 and 2, the next 1 and 3, because that is how SXTB16 parts the inputs.
+ * A word holds two products of channels A and B; it is followed by the word for channels C and D. Of every four
+ * products 0, 1, 2, 3 the first word holds 0 and 2, the next 1 and 3, because that is how SXTB16 parts the inputs.
  *
- * Inputs are widened once for a pair of rows: word 2p holds two products of the first row, word 2p + 1 of the second. */
+ * Inputs are widened once for a pair of rows: word 2p holds two products of the first row, word 2p + 1 of the second.
+ */
 
 #if EDGECNN_HAS_DSP && defined(__GNUC__) && defined(__thumb2__) && !defined(EDGECNN_NO_ASM)
 #define EDGECNN_LOAD_PAIR                                                                                              \
@@ -44,8 +45,9 @@
     "smlad r7, r2, r12, r7\n"                                                                                          \
     "smlad r11, lr, r12, r11\n"
 
-/* The same as the C below, sixteen pairs of products a turn, in four chunks. Every register is in use, so that the end of
- * the loop waits on the stack. What is no whole turn enters at a later chunk: edgecnn_dot_2x4_N for N chunks modulo 4. */
+/* The same as the C below, sixteen pairs of products a turn, in four chunks. Every register is in use, so that the end
+ * of the loop waits on the stack. What is no whole turn enters at a later chunk: edgecnn_dot_2x4_N for N chunks
+ * modulo 4. */
 typedef void edgecnn_dot_entry(const uint32_t *x, const uint32_t *w, const uint32_t *end, int32_t *sums);
 edgecnn_dot_entry edgecnn_dot_2x4_0, edgecnn_dot_2x4_1, edgecnn_dot_2x4_2, edgecnn_dot_2x4_3;
 #define EDGECNN_DOT_ENTRY(n, chunk)                                                                                    \
@@ -57,16 +59,16 @@ __asm__(".pushsection .text.edgecnn_dot_2x4, \"ax\", %progbits\n"
         ".syntax unified\n"
         ".thumb\n"
         ".balign 4\n" EDGECNN_DOT_ENTRY("1", "5") EDGECNN_DOT_ENTRY("2", "4") EDGECNN_DOT_ENTRY("3", "3")
-            EDGECNN_DOT_ENTRY("0", "2") "1:\n" EDGECNN_PAIR
-        "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "3:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
-            EDGECNN_PAIR "4:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
-        "5:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
-        "cmp r0, r3\n"
-        "bne 1b\n"
-        "ldr r3, [sp, #4]\n"
-        "stmia r3, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
-        "pop {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-        ".popsection\n");
+            EDGECNN_DOT_ENTRY("0", "2") "1:\n" EDGECNN_PAIR "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+                                        "3:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+                                        "4:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
+                                        "5:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
+                                        "cmp r0, r3\n"
+                                        "bne 1b\n"
+                                        "ldr r3, [sp, #4]\n"
+                                        "stmia r3, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
+                                        "pop {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+                                        ".popsection\n");
 
 EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, int words, int32_t *sums) {
     switch (words / 8 % 4) {
@@ -132,8 +134,10 @@ EDGECNN_INLINE int32_t edgecnn_odd_channel(int32_t p, int32_t q) { return (int32
 /* The last 1 to 3 products of a patch, with zeros after them. */
 EDGECNN_INLINE uint32_t edgecnn_load_up_to_3(const int8_t *from, int bytes) {
     uint32_t word = (uint8_t)from[0];
-    if (bytes > 1) word |= (uint32_t)(uint8_t)from[1] << 8;
-    if (bytes > 2) word |= (uint32_t)(uint8_t)from[2] << 16;
+    if (bytes > 1)
+        word |= (uint32_t)(uint8_t)from[1] << 8;
+    if (bytes > 2)
+        word |= (uint32_t)(uint8_t)from[2] << 16;
     return word;
 }
 
@@ -174,10 +178,12 @@ EDGECNN_INLINE uint32_t *edgecnn_widen_4(uint32_t a, uint32_t b, uint32_t *x) {
 /* Widen `products` bytes of two patches to `x`, and zeros up to a multiple of 8 products. */
 EDGECNN_INLINE void edgecnn_widen_here(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
     const int8_t *const end = a + products / 4 * 4;
-    while (a != end) EDGECNN_WIDEN_NEXT(a, b, x);
+    while (a != end)
+        EDGECNN_WIDEN_NEXT(a, b, x);
     if (products % 4)
         x = edgecnn_widen_4(edgecnn_load_up_to_3(a, products % 4), edgecnn_load_up_to_3(b, products % 4), x);
-    if ((products + 3) / 4 % 2) x[0] = x[1] = x[2] = x[3] = 0;
+    if ((products + 3) / 4 % 2)
+        x[0] = x[1] = x[2] = x[3] = 0;
 }
 
 EDGECNN_SHARED void edgecnn_widen_shared(const int8_t *a, const int8_t *b, int products, uint32_t *x) {
@@ -192,8 +198,8 @@ EDGECNN_INLINE void edgecnn_widen(const int8_t *a, const int8_t *b, int products
         edgecnn_widen_here(a, b, products, x);
 }
 
-/* The same of the patches that begin at input rows a and b, where they have padding or gaps and a tap is a multiple of 4
- * bytes. */
+/* The same of the patches that begin at input rows a and b, where they have padding or gaps and a tap is a multiple of
+ * 4 bytes. */
 EDGECNN_INLINE void edgecnn_widen_taps(const edgecnn_window *window, const int8_t *input, int a, int b, uint32_t *x) {
     const uint32_t padding = (uint32_t)(uint8_t)window->zero_point * 0x01010101u;
     for (int k = 0; k < window->kernel; ++k) {
@@ -205,29 +211,34 @@ EDGECNN_INLINE void edgecnn_widen_taps(const edgecnn_window *window, const int8_
             x = edgecnn_widen_4(from_a ? edgecnn_load4(from_a + i) : padding,
                                 from_b ? edgecnn_load4(from_b + i) : padding, x);
     }
-    if (window->kernel * window->in / 4 % 2) x[0] = x[1] = x[2] = x[3] = 0;
+    if (window->kernel * window->in / 4 % 2)
+        x[0] = x[1] = x[2] = x[3] = 0;
 }
 
 /* Requantize 2^scale times the sum of channel c into one byte; `larger`: keep what is there where that is larger. */
 EDGECNN_STEP void edgecnn_store(const edgecnn_requantization *requantization, int c, int larger, int8_t *to,
-                                  int32_t sum, int scale) {
+                                int32_t sum, int scale) {
     int32_t y = edgecnn_requantize_scaled(requantization, c, sum, scale);
-    if (larger) y = edgecnn_max(y, *to);
+    if (larger)
+        y = edgecnn_max(y, *to);
     *to = (int8_t)y;
 }
 
 /* The four channels from c on, of which the last may not exist; s1 and s3 are 256 times their sums. */
-EDGECNN_INLINE void edgecnn_store_4(const edgecnn_requantization *requantization, int c, int out, int larger, int8_t *to,
-                                    int32_t s0, int32_t s1, int32_t s2, int32_t s3) {
+EDGECNN_INLINE void edgecnn_store_4(const edgecnn_requantization *requantization, int c, int out, int larger,
+                                    int8_t *to, int32_t s0, int32_t s1, int32_t s2, int32_t s3) {
     edgecnn_store(requantization, c, larger, to, s0, 0);
-    if (out % 4 == 0 || c + 1 < out) edgecnn_store(requantization, c + 1, larger, to + 1, s1, 8);
-    if (out % 4 == 0 || c + 2 < out) edgecnn_store(requantization, c + 2, larger, to + 2, s2, 0);
-    if (out % 4 == 0 || c + 3 < out) edgecnn_store(requantization, c + 3, larger, to + 3, s3, 8);
+    if (out % 4 == 0 || c + 1 < out)
+        edgecnn_store(requantization, c + 1, larger, to + 1, s1, 8);
+    if (out % 4 == 0 || c + 2 < out)
+        edgecnn_store(requantization, c + 2, larger, to + 2, s2, 0);
+    if (out % 4 == 0 || c + 3 < out)
+        edgecnn_store(requantization, c + 3, larger, to + 3, s3, 8);
 }
 
 /* Input (length, in) and output (rows, out) as in edgecnn_conv1d.h; weights as above, in groups of four channels.
- * `scratch`, aligned to 4: the widened pair, 4 bytes for each of `kernel * in` products rounded up to 8, and then, where
- * not `window->direct` and `in` is no multiple of 4, 2 * kernel * in bytes. */
+ * `scratch`, aligned to 4: the widened pair, 4 bytes for each of `kernel * in` products rounded up to 8, and then,
+ * where not `window->direct` and `in` is no multiple of 4, 2 * kernel * in bytes. */
 EDGECNN_KERNEL void edgecnn_conv1d_dsp(const edgecnn_window *window, const edgecnn_requantization *requantization,
                                        const int8_t *input, const uint32_t *weights, int8_t *output, int8_t *scratch) {
     const int products = window->kernel * window->in;

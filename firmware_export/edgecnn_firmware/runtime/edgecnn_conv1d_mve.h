@@ -53,7 +53,8 @@ __asm__(".pushsection .text.edgecnn_dot_2x4_mve, \"ax\", %progbits\n"
 #else
 /* sums: four channels of the first row, four of the second; `steps` times sixteen products. */
 EDGECNN_INLINE void edgecnn_dot_2x4_mve(const int8_t *a, const int8_t *b, const int8_t *w, int32_t *sums, int steps) {
-    for (int i = 0; i < 8; ++i) sums[i] = 0;
+    for (int i = 0; i < 8; ++i)
+        sums[i] = 0;
     for (; steps > 0; --steps, a += 16, b += 16)
         for (int c = 0; c < 4; ++c, w += 16)
             for (int i = 0; i < 16; ++i) {
@@ -65,19 +66,20 @@ EDGECNN_INLINE void edgecnn_dot_2x4_mve(const int8_t *a, const int8_t *b, const 
 
 /* The patch of one row and what makes it up to `padded` bytes: a slice of the input where that ends inside it, else a
  * copy in `spare`. What follows the patch meets weights of zero. */
-EDGECNN_INLINE const int8_t *edgecnn_padded_slice(const edgecnn_window *window, const int8_t *input, int row, int padded,
-                                                  int8_t *spare) {
+EDGECNN_INLINE const int8_t *edgecnn_padded_slice(const edgecnn_window *window, const int8_t *input, int row,
+                                                  int padded, int8_t *spare) {
     const int from = row * window->stride - window->pad_before;
     const int whole = window->dilation == 1 && from >= 0 && from * window->in + padded <= window->length * window->in;
-    if (whole) return input + from * window->in;
+    if (whole)
+        return input + from * window->in;
     edgecnn_gather(window, input, row, spare);
     edgecnn_fill(spare + window->kernel * window->in, 0, padded - window->kernel * window->in);
     return spare;
 }
 
-/* Input (length, in), output (rows, out), int8 and row-major. weights: for each four channels, for each sixteen products,
- * 4 x 16 bytes; zeros fill up. `scratch`: 2 * kernel * in bytes, each rounded up to 16. The output lies as for
- * edgecnn_conv1d. */
+/* Input (length, in), output (rows, out), int8 and row-major. weights: for each four channels, for each sixteen
+ * products, 4 x 16 bytes; zeros fill up. `scratch`: 2 * kernel * in bytes, each rounded up to 16. The output lies as
+ * for edgecnn_conv1d. */
 EDGECNN_KERNEL void edgecnn_conv1d_mve(const edgecnn_window *window, const edgecnn_requantization *requantization,
                                        const int8_t *input, const int8_t *weights, int8_t *output, int8_t *scratch) {
     const int padded = (window->kernel * window->in + 15) / 16 * 16;

@@ -18,6 +18,7 @@ typedef struct {
 EDGECNN_INLINE void edgecnn_vnni_sums(const edgecnn_vnni_rows *shape, const uint8_t *x, const int8_t *w,
                                       const int32_t *start, int rows, int groups, edgecnn_v16 *sums) {
     const int group = shape->taps * shape->run * 16;
+    start = edgecnn_vnni_fresh(start);
     EDGECNN_UNROLL(24)
     for (int n = 0; n < rows * groups; ++n) sums[n] = edgecnn_v16_load(start + n % groups * 16);
     for (int k = 0; k < shape->taps; ++k, x += shape->pitch)

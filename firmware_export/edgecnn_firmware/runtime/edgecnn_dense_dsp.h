@@ -23,7 +23,8 @@ EDGECNN_KERNEL void edgecnn_dense_dsp(int rows, int in, int out, const edgecnn_r
             *to++ = edgecnn_sxtb16(rest);
             *to++ = edgecnn_sxtb16_odd(rest);
         }
-        if ((in + 3) / 4 % 2) to[0] = to[1] = 0;
+        if ((in + 3) / 4 % 2)
+            to[0] = to[1] = 0;
         for (int c = 0; c < out; c += 4) {
             int32_t p0 = 0, q0 = 0, p1 = 0, q1 = 0;
             for (int i = 0; i < words; ++i, w += 2) {

@@ -21,7 +21,8 @@ EDGECNN_INLINE void edgecnn_tap4(edgecnn_sums4 *sums, uint32_t even, uint32_t od
 EDGECNN_INLINE void edgecnn_write4(const edgecnn_requantization *requantization, int c, const edgecnn_sums4 *sums,
                                    int8_t *to) {
     EDGECNN_UNROLL(4)
-    for (int i = 0; i < 4; ++i) to[i] = (int8_t)edgecnn_requantize(requantization, c + i, sums->s[i]);
+    for (int i = 0; i < 4; ++i)
+        to[i] = (int8_t)edgecnn_requantize(requantization, c + i, sums->s[i]);
 }
 
 /* One row. */
@@ -51,8 +52,10 @@ EDGECNN_INLINE void edgecnn_depthwise_pair(const edgecnn_window *window, const e
         for (int k = 0; k <= window->kernel; ++k, x += window->in) {
             const uint32_t four = edgecnn_load4(x);
             const uint32_t even = edgecnn_sxtb16(four), odd = edgecnn_sxtb16_odd(four);
-            if (k < window->kernel) edgecnn_tap4(&first, even, odd, weights + 2 * k);
-            if (k > 0) edgecnn_tap4(&second, even, odd, weights + 2 * (k - 1));
+            if (k < window->kernel)
+                edgecnn_tap4(&first, even, odd, weights + 2 * k);
+            if (k > 0)
+                edgecnn_tap4(&second, even, odd, weights + 2 * (k - 1));
         }
         weights += 2 * window->kernel;
         edgecnn_write4(requantization, c, &first, output + row * window->out + c);
@@ -60,9 +63,9 @@ EDGECNN_INLINE void edgecnn_depthwise_pair(const edgecnn_window *window, const e
     }
 }
 
-/* Input (length, in), output (rows, in), in a multiple of 4. weights: for each four channels, for each tap, two words of
- * halves: channels 0 and 2, then 1 and 3. The output may lie below the input in memory, clear of every row that is still
- * to be read, where rows are written in pairs. */
+/* Input (length, in), output (rows, in), in a multiple of 4. weights: for each four channels, for each tap, two words
+ * of halves: channels 0 and 2, then 1 and 3. The output may lie below the input in memory, clear of every row that is
+ * still to be read, where rows are written in pairs. */
 EDGECNN_KERNEL void edgecnn_depthwise1d_dsp(const edgecnn_window *window, const edgecnn_requantization *requantization,
                                             const int8_t *input, const uint32_t *weights, int8_t *output) {
     int row = 0;

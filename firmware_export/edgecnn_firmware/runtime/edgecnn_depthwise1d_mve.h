@@ -5,8 +5,8 @@
 #include "edgecnn_mve.h"
 #include "edgecnn_patch.h"
 
-/* Input (length, in), weights (kernel, in), output (rows, in), int8 and row-major, in a multiple of 4. The output may lie
- * below the input in memory, clear of every row that is still to be read. */
+/* Input (length, in), weights (kernel, in), output (rows, in), int8 and row-major, in a multiple of 4. The output may
+ * lie below the input in memory, clear of every row that is still to be read. */
 EDGECNN_KERNEL void edgecnn_depthwise1d_mve(const edgecnn_window *window, const edgecnn_requantization *requantization,
                                             const int8_t *input, const int8_t *weights, int8_t *output) {
     static const int32_t zeros[4] = {0, 0, 0, 0};

@@ -4,8 +4,8 @@
 
 #include "edgecnn_neon.h"
 
-/* `rows` rows (1 to 4) of the eight channels from c on; x: the first row's patch, already at channel c. Nothing is written
- * before all rows are ready, so that weights and table stay in registers. */
+/* `rows` rows (1 to 4) of the eight channels from c on; x: the first row's patch, already at channel c. Nothing is
+ * written before all rows are ready, so that weights and table stay in registers. */
 EDGECNN_INLINE void edgecnn_neon_depthwise(const edgecnn_window *window, int small,
                                            const edgecnn_requantization *requantization, const int8_t *x,
                                            const int8_t *weights, int c, int rows, int8_t *to) {
@@ -20,17 +20,20 @@ EDGECNN_INLINE void edgecnn_neon_depthwise(const edgecnn_window *window, int sma
         for (int k = 0; k < window->kernel; k += 2) {
             const int has_next = k + 1 < window->kernel;
             const int8_t *const x0 = row + k * tap, *const w0 = weights + k * in + c;
-            sums = edgecnn_n8_add_products(sums, x0, w0, has_next ? x0 + tap : zeros, has_next ? w0 + in : zeros, small);
+            sums =
+                edgecnn_n8_add_products(sums, x0, w0, has_next ? x0 + tap : zeros, has_next ? w0 + in : zeros, small);
         }
         y[r] = edgecnn_n8_requantize(requantization, c, sums);
     }
     EDGECNN_UNROLL(4)
-    for (int r = 0; r < rows; ++r) edgecnn_b8_store(y[r], 8, 0, to + r * in);
+    for (int r = 0; r < rows; ++r)
+        edgecnn_b8_store(y[r], 8, 0, to + r * in);
 }
 
 /* Input (length, in), weights (kernel, in), output (rows, in), int8 and row-major, in a multiple of 8. Tables of the
- * requantization are by columns of 8. `small`: 1 where no weight is -128. `scratch`: (pad_before + length + pad_after) * in
- * bytes, where pad_after makes the last patch whole. The output may overlap the input: everything is copied first. */
+ * requantization are by columns of 8. `small`: 1 where no weight is -128. `scratch`: (pad_before + length + pad_after)
+ * * in bytes, where pad_after makes the last patch whole. The output may overlap the input: everything is copied first.
+ */
 EDGECNN_KERNEL void edgecnn_depthwise1d_neon(const edgecnn_window *window, int small,
                                              const edgecnn_requantization *requantization, const int8_t *input,
                                              const int8_t *weights, int8_t *output, int8_t *scratch) {

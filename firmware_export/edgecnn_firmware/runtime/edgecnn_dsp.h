@@ -12,8 +12,8 @@
 #endif
 
 EDGECNN_INLINE uint32_t edgecnn_sxtb16_plain(uint32_t x) {
-    return (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)x |
-           (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)(x >> 16) << 16;
+    return (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)x | (uint32_t)(uint16_t)(int16_t)(int8_t)(uint8_t)(x >> 16)
+                                                                 << 16;
 }
 
 /* sum + low(x) * low(w) + high(x) * high(w), signed halves, modulo 2^32. */

@@ -23,11 +23,12 @@ EDGECNN_KERNEL void edgecnn_add_line(const edgecnn_pairs *n, const edgecnn_pair_
         for (int i = 0; i < n->channels; ++i) {
             int32_t t = (int32_t)(((int64_t)a[i] * l->first) >> 8) + (int32_t)(((int64_t)b[i] * l->second) >> 8);
             t += l->addend;
-            if (l->drop) t += (t >> 31) & l->drop;
+            if (l->drop)
+                t += (t >> 31) & l->drop;
             t = (t + l->offset) >> l->shift;
-            output[i] = (int8_t)(l->clamp_min == -128 && l->clamp_max == 127
-                                     ? edgecnn_clamp_int8(t)
-                                     : edgecnn_clamp(t, l->clamp_min, l->clamp_max));
+            output[i] =
+                (int8_t)(l->clamp_min == -128 && l->clamp_max == 127 ? edgecnn_clamp_int8(t)
+                                                                     : edgecnn_clamp(t, l->clamp_min, l->clamp_max));
         }
     }
 }
@@ -68,8 +69,7 @@ EDGECNN_KERNEL void edgecnn_mul(const edgecnn_pairs *n, const edgecnn_requantiza
                                 int8_t *output) {
     for (int row = 0; row < n->rows; ++row, a += n->a_step, b += n->b_step, output += n->channels)
         for (int i = 0; i < n->channels; ++i)
-            output[i] =
-                (int8_t)edgecnn_requantize(requantization, 0, (a[i] - a_zero_point) * (b[i] - b_zero_point));
+            output[i] = (int8_t)edgecnn_requantize(requantization, 0, (a[i] - a_zero_point) * (b[i] - b_zero_point));
 }
 
 EDGECNN_KERNEL void edgecnn_extreme(const edgecnn_pairs *n, int largest, const int8_t *a, const int8_t *b,
@@ -82,7 +82,7 @@ EDGECNN_KERNEL void edgecnn_extreme(const edgecnn_pairs *n, int largest, const i
 /* x above the zero point times one factor, below times one of its channel. */
 typedef struct {
     int32_t zero_point, alpha_zero_point, output_zero_point;
-    int32_t positive, negative; /* multipliers */
+    int32_t positive, negative;         /* multipliers */
     int positive_shift, negative_shift; /* positive: left */
 } edgecnn_slopes;
 
@@ -96,8 +96,9 @@ EDGECNN_KERNEL void edgecnn_prelu(int rows, int channels, const edgecnn_slopes *
     for (int row = 0; row < rows; ++row, input += channels, output += channels) {
         for (int i = 0; i < channels; ++i) {
             const int32_t x = input[i] - s->zero_point;
-            const int32_t y = x >= 0 ? edgecnn_multiply(x, s->positive, s->positive_shift)
-                                     : edgecnn_multiply(x * (alpha[i] - s->alpha_zero_point), s->negative, s->negative_shift);
+            const int32_t y =
+                x >= 0 ? edgecnn_multiply(x, s->positive, s->positive_shift)
+                       : edgecnn_multiply(x * (alpha[i] - s->alpha_zero_point), s->negative, s->negative_shift);
             output[i] = (int8_t)edgecnn_clamp(y + s->output_zero_point, -128, 127);
         }
     }

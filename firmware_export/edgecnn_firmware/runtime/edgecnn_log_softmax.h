@@ -7,7 +7,8 @@
 /* Zeros above the highest one; x from 1 on. */
 EDGECNN_INLINE int edgecnn_leading_zeros(int32_t x) {
     int zeros = 0;
-    while (!((uint32_t)x << zeros & 0x80000000u)) ++zeros;
+    while (!((uint32_t)x << zeros & 0x80000000u))
+        ++zeros;
     return zeros;
 }
 
@@ -19,8 +20,8 @@ EDGECNN_SHARED int32_t edgecnn_log(int32_t x) {
     const int zeros_b = edgecnn_leading_zeros(edgecnn_shared_srdhm(x, root_of_half)) - 1;
     const int32_t a = edgecnn_shared_srdhm(edgecnn_shift_left(x, zeros - 1), root_of_half);
     const int32_t r = edgecnn_min(edgecnn_saturating_shift_left(a, 1), edgecnn_saturating_shift_left(x, zeros_b));
-    const int32_t power = edgecnn_max(edgecnn_shift_left(12 - zeros, 25) + quarter,
-                                      edgecnn_shift_left(12 - zeros_b, 25) - quarter);
+    const int32_t power =
+        edgecnn_max(edgecnn_shift_left(12 - zeros, 25) + quarter, edgecnn_shift_left(12 - zeros_b, 25) - quarter);
     /* A quotient of polynomials around the fourth root of 1/2. */
     const int32_t middle = (int32_t)(((uint32_t)r + (uint32_t)fourth_root_of_half + 1u) >> 1);
     const int32_t q = 2 * (r - fourth_root_of_half);
@@ -33,13 +34,14 @@ EDGECNN_SHARED int32_t edgecnn_log(int32_t x) {
 }
 
 /* Log-softmax of each row of `columns` int8 (1 to 4095); output scale 1/16, zero point 127. In place is not allowed.
- * `multiplier`, `left_shift` and `least` as for softmax; `reverse` / 2^(31 + right_shift) takes an exponent in Q5.26 back to
- * a difference of inputs; right_shift 0 to 31. */
+ * `multiplier`, `left_shift` and `least` as for softmax; `reverse` / 2^(31 + right_shift) takes an exponent in Q5.26
+ * back to a difference of inputs; right_shift 0 to 31. */
 EDGECNN_KERNEL void edgecnn_log_softmax(int rows, int columns, int32_t multiplier, int left_shift, int32_t least,
                                         int32_t reverse, int right_shift, const int8_t *input, int8_t *output) {
     for (int row = 0; row < rows; ++row, input += columns, output += columns) {
         int32_t largest = -128, sum = 0, logarithm, bound;
-        for (int i = 0; i < columns; ++i) largest = edgecnn_max(largest, input[i]);
+        for (int i = 0; i < columns; ++i)
+            largest = edgecnn_max(largest, input[i]);
         for (int i = 0; i < columns; ++i)
             sum += edgecnn_rdpot(edgecnn_exp_of(input[i] - largest, multiplier, left_shift, least), 12);
         logarithm = edgecnn_log(sum);

@@ -28,7 +28,8 @@ EDGECNN_INLINE edgecnn_v4 edgecnn_v4_max(edgecnn_v4 a, edgecnn_v4 b) {
 #if EDGECNN_HAS_MVE
     return vmaxq_s32(a, b);
 #else
-    for (int i = 0; i < 4; ++i) a.lane[i] = edgecnn_max(a.lane[i], b.lane[i]);
+    for (int i = 0; i < 4; ++i)
+        a.lane[i] = edgecnn_max(a.lane[i], b.lane[i]);
     return a;
 #endif
 }
@@ -38,7 +39,8 @@ EDGECNN_INLINE edgecnn_v4 edgecnn_v4_add_products(edgecnn_v4 sums, const int8_t 
 #if EDGECNN_HAS_MVE
     return vaddq_s32(sums, vmulq_s32(vldrbq_s32(x), vldrbq_s32(w)));
 #else
-    for (int i = 0; i < 4; ++i) sums.lane[i] += x[i] * w[i];
+    for (int i = 0; i < 4; ++i)
+        sums.lane[i] += x[i] * w[i];
     return sums;
 #endif
 }
@@ -48,13 +50,15 @@ EDGECNN_INLINE edgecnn_v4 edgecnn_v4_add_scaled(edgecnn_v4 sums, int32_t x, cons
 #if EDGECNN_HAS_MVE
     return vmlaq_n_s32(sums, vldrbq_s32(w), x);
 #else
-    for (int i = 0; i < 4; ++i) sums.lane[i] += x * w[i];
+    for (int i = 0; i < 4; ++i)
+        sums.lane[i] += x * w[i];
     return sums;
 #endif
 }
 
 /* Requantize the sums of the four channels from c on; write the first `count`. Tables are by columns here: four
- * multipliers, four addends and, for EDGECNN_SIGNED_LINE, four drops. `larger`: keep what is there where that is larger. */
+ * multipliers, four addends and, for EDGECNN_SIGNED_LINE, four drops. `larger`: keep what is there where that is
+ * larger. */
 EDGECNN_INLINE void edgecnn_v4_store(const edgecnn_requantization *r, int c, edgecnn_v4 sums, int count, int larger,
                                      int8_t *to) {
     const int32_t *t = r->table + c * edgecnn_table_words(r);
@@ -69,17 +73,20 @@ EDGECNN_INLINE void edgecnn_v4_store(const edgecnn_requantization *r, int c, edg
     y = vmaxq_s32(y, vdupq_n_s32(r->clamp_min));
     y = vminq_s32(y, vdupq_n_s32(r->clamp_max));
     if (count >= 4) {
-        if (larger) y = vmaxq_s32(y, vldrbq_s32(to));
+        if (larger)
+            y = vmaxq_s32(y, vldrbq_s32(to));
         vstrbq_s32(to, y);
     } else {
         const mve_pred16_t some = vctp32q((uint32_t)count);
-        if (larger) y = vmaxq_s32(y, vldrbq_z_s32(to, some));
+        if (larger)
+            y = vmaxq_s32(y, vldrbq_z_s32(to, some));
         vstrbq_p_s32(to, y, some);
     }
 #else
     for (int i = 0; i < 4 && i < count; ++i) {
         int32_t y = edgecnn_high_mul_add(edgecnn_shift_left(sums.lane[i], r->pre_shift), t[i], t[4 + i]);
-        if (r->form == EDGECNN_SIGNED_LINE) y += ((y >> 31) & t[8 + i]) + r->offset;
+        if (r->form == EDGECNN_SIGNED_LINE)
+            y += ((y >> 31) & t[8 + i]) + r->offset;
         y = edgecnn_clamp(y >> r->shift, r->clamp_min, r->clamp_max);
         to[i] = (int8_t)(larger ? edgecnn_max(to[i], y) : y);
     }

@@ -1,5 +1,6 @@
 /* NEON of 64-bit Arm as functions on eight output channels, and the same in plain C for every other machine. Where the
- * compiler may use the dot product (-march=armv8.2-a+dotprod, -mcpu=cortex-a76), sums take a quarter of the instructions. */
+ * compiler may use the dot product (-march=armv8.2-a+dotprod, -mcpu=cortex-a76), sums take a quarter of the
+ * instructions. */
 #ifndef EDGECNN_NEON_H
 #define EDGECNN_NEON_H
 
@@ -31,8 +32,8 @@
 #define EDGECNN_NEON_EIGHTS 2
 #endif
 
-/* Sums of eight channels. Without dot product each is in two parts until edgecnn_n8_total: `low` and `high` hold channels
- * 0 and 1 and channels 2 and 3, `low2` and `high2` the other four. Whole sums are in `low` and `high` alone.
+/* Sums of eight channels. Without dot product each is in two parts until edgecnn_n8_total: `low` and `high` hold
+ * channels 0 and 1 and channels 2 and 3, `low2` and `high2` the other four. Whole sums are in `low` and `high` alone.
  * edgecnn_b8 is what they become. */
 #if EDGECNN_HAS_NEON
 typedef struct {
@@ -59,7 +60,8 @@ EDGECNN_INLINE edgecnn_n8 edgecnn_n8_zero(void) {
     sums.low2 = sums.high2 = vdupq_n_s32(0);
 #endif
 #else
-    for (int i = 0; i < 8; ++i) sums.lane[i] = 0;
+    for (int i = 0; i < 8; ++i)
+        sums.lane[i] = 0;
 #endif
     return sums;
 }
@@ -102,7 +104,8 @@ EDGECNN_INLINE edgecnn_n8 edgecnn_n8_add_quad(edgecnn_n8 sums, const int8_t *x, 
     edgecnn_neon_add_quad(&sums.low2, &sums.high2, four, vld1q_s8(w + 16));
 #else
     for (int i = 0; i < 8; ++i)
-        for (int j = 0; j < 4; ++j) sums.lane[i] += x[j] * w[4 * i + j];
+        for (int j = 0; j < 4; ++j)
+            sums.lane[i] += x[j] * w[4 * i + j];
 #endif
     return sums;
 }
@@ -133,7 +136,8 @@ EDGECNN_INLINE edgecnn_n8 edgecnn_n8_add_step(edgecnn_n8 sums, const int8_t *x, 
     return edgecnn_n8_add_quad(edgecnn_n8_add_quad(sums, x, w), x + 4, w + 32);
 #else
     (void)small;
-    for (int i = 0; i < EDGECNN_NEON_STEP; i += 4) sums = edgecnn_n8_add_quad(sums, x + i, w + 8 * i);
+    for (int i = 0; i < EDGECNN_NEON_STEP; i += 4)
+        sums = edgecnn_n8_add_quad(sums, x + i, w + 8 * i);
     return sums;
 #endif
 }
@@ -163,7 +167,8 @@ EDGECNN_INLINE edgecnn_n8 edgecnn_n8_add_products(edgecnn_n8 sums, const int8_t 
     }
 #else
     (void)small;
-    for (int i = 0; i < 8; ++i) sums.lane[i] += x0[i] * w0[i] + x1[i] * w1[i];
+    for (int i = 0; i < 8; ++i)
+        sums.lane[i] += x0[i] * w0[i] + x1[i] * w1[i];
 #endif
     return sums;
 }
@@ -174,7 +179,8 @@ EDGECNN_INLINE edgecnn_n8 edgecnn_n8_max(edgecnn_n8 a, edgecnn_n8 b) {
     a.low = vmaxq_s32(a.low, b.low);
     a.high = vmaxq_s32(a.high, b.high);
 #else
-    for (int i = 0; i < 8; ++i) a.lane[i] = edgecnn_max(a.lane[i], b.lane[i]);
+    for (int i = 0; i < 8; ++i)
+        a.lane[i] = edgecnn_max(a.lane[i], b.lane[i]);
 #endif
     return a;
 }
@@ -200,21 +206,24 @@ EDGECNN_INLINE int32x4_t edgecnn_neon_requantize(const edgecnn_requantization *r
 }
 #endif
 
-/* Requantize whole sums of the eight channels from c on; tables are by columns here: eight multipliers, eight addends and,
- * for EDGECNN_SIGNED_LINE, eight drops. */
+/* Requantize whole sums of the eight channels from c on; tables are by columns here: eight multipliers, eight addends
+ * and, for EDGECNN_SIGNED_LINE, eight drops. */
 EDGECNN_INLINE edgecnn_b8 edgecnn_n8_requantize(const edgecnn_requantization *r, int c, edgecnn_n8 sums) {
     const int32_t *t = r->table + c * edgecnn_table_words(r);
 #if EDGECNN_HAS_NEON
     const int16x4_t low = vqmovn_s32(edgecnn_neon_requantize(r, sums.low, t));
     edgecnn_b8 y = vqmovn_s16(vqmovn_high_s32(low, edgecnn_neon_requantize(r, sums.high, t + 4)));
-    if (r->clamp_min != -128) y = vmax_s8(y, vdup_n_s8((int8_t)r->clamp_min));
-    if (r->clamp_max != 127) y = vmin_s8(y, vdup_n_s8((int8_t)r->clamp_max));
+    if (r->clamp_min != -128)
+        y = vmax_s8(y, vdup_n_s8((int8_t)r->clamp_min));
+    if (r->clamp_max != 127)
+        y = vmin_s8(y, vdup_n_s8((int8_t)r->clamp_max));
     return y;
 #else
     edgecnn_b8 bytes;
     for (int i = 0; i < 8; ++i) {
         int32_t y = edgecnn_high_mul_add(edgecnn_shift_left(sums.lane[i], r->pre_shift), t[i], t[8 + i]);
-        if (r->form == EDGECNN_SIGNED_LINE) y += ((y >> 31) & t[16 + i]) + r->offset;
+        if (r->form == EDGECNN_SIGNED_LINE)
+            y += ((y >> 31) & t[16 + i]) + r->offset;
         bytes.lane[i] = (int8_t)edgecnn_clamp(y >> r->shift, r->clamp_min, r->clamp_max);
     }
     return bytes;
@@ -233,14 +242,16 @@ EDGECNN_INLINE void edgecnn_b8_store(edgecnn_b8 y, int count, int larger, int8_t
 #else
     const int8_t *const lane = y.lane;
 #endif
-    for (int i = 0; i < 8 && i < count; ++i) to[i] = larger && to[i] > lane[i] ? to[i] : lane[i];
+    for (int i = 0; i < 8 && i < count; ++i)
+        to[i] = larger && to[i] > lane[i] ? to[i] : lane[i];
 }
 
 /* Copy without a call. */
 EDGECNN_INLINE void edgecnn_neon_copy(int8_t *to, const int8_t *from, int bytes) {
     int i = 0;
 #if EDGECNN_HAS_NEON
-    for (; i + 16 <= bytes; i += 16) vst1q_s8(to + i, vld1q_s8(from + i));
+    for (; i + 16 <= bytes; i += 16)
+        vst1q_s8(to + i, vld1q_s8(from + i));
 #endif
     edgecnn_copy(to + i, from + i, bytes - i);
 }

@@ -17,7 +17,8 @@ EDGECNN_KERNEL void edgecnn_max_pool(const edgecnn_pooling *p, const int8_t *inp
         const int begin = edgecnn_max(from, 0), end = edgecnn_min(from + p->kernel, p->length);
         for (int c = 0; c < p->channels; ++c) {
             int32_t y = p->clamp_min;
-            for (int at = begin; at < end; ++at) y = edgecnn_max(y, input[at * p->channels + c]);
+            for (int at = begin; at < end; ++at)
+                y = edgecnn_max(y, input[at * p->channels + c]);
             output[row * p->channels + c] = (int8_t)edgecnn_min(y, p->clamp_max);
         }
     }
@@ -31,7 +32,8 @@ EDGECNN_KERNEL void edgecnn_average_pool(const edgecnn_pooling *p, const int8_t 
         const int32_t count = end - begin;
         for (int c = 0; c < p->channels; ++c) {
             int32_t sum = 0;
-            for (int at = begin; at < end; ++at) sum += input[at * p->channels + c];
+            for (int at = begin; at < end; ++at)
+                sum += input[at * p->channels + c];
             sum = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
             output[row * p->channels + c] = (int8_t)edgecnn_clamp(sum, p->clamp_min, p->clamp_max);
         }
@@ -45,7 +47,8 @@ EDGECNN_KERNEL void edgecnn_mean(int groups, int count, int channels, int32_t bi
     for (int g = 0; g < groups; ++g, input += count * channels, output += channels) {
         for (int c = 0; c < channels; ++c) {
             int32_t sum = bias, y;
-            for (int row = 0; row < count; ++row) sum += input[row * channels + c];
+            for (int row = 0; row < count; ++row)
+                sum += input[row * channels + c];
             y = edgecnn_rdpot(edgecnn_srdhm(edgecnn_shift_left(sum, left), multiplier), right) + zero_point;
             output[c] = (int8_t)edgecnn_clamp_int8(y);
         }
@@ -57,7 +60,8 @@ EDGECNN_KERNEL void edgecnn_reduce_max(int groups, int count, int channels, cons
     for (int g = 0; g < groups; ++g, input += count * channels, output += channels) {
         for (int c = 0; c < channels; ++c) {
             int32_t y = -128;
-            for (int row = 0; row < count; ++row) y = edgecnn_max(y, input[row * channels + c]);
+            for (int row = 0; row < count; ++row)
+                y = edgecnn_max(y, input[row * channels + c]);
             output[c] = (int8_t)y;
         }
     }
@@ -67,16 +71,19 @@ EDGECNN_KERNEL void edgecnn_reduce_max(int groups, int count, int channels, cons
 EDGECNN_INLINE int edgecnn_arg_max(int columns, const int8_t *input) {
     int best = 0;
     for (int i = 1; i < columns; ++i)
-        if (input[i] > input[best]) best = i;
+        if (input[i] > input[best])
+            best = i;
     return best;
 }
 
 EDGECNN_KERNEL void edgecnn_arg_max_32(int rows, int columns, const int8_t *input, int32_t *output) {
-    for (int row = 0; row < rows; ++row) output[row] = (int32_t)edgecnn_arg_max(columns, input + row * columns);
+    for (int row = 0; row < rows; ++row)
+        output[row] = (int32_t)edgecnn_arg_max(columns, input + row * columns);
 }
 
 EDGECNN_KERNEL void edgecnn_arg_max_64(int rows, int columns, const int8_t *input, int64_t *output) {
-    for (int row = 0; row < rows; ++row) output[row] = (int64_t)edgecnn_arg_max(columns, input + row * columns);
+    for (int row = 0; row < rows; ++row)
+        output[row] = (int64_t)edgecnn_arg_max(columns, input + row * columns);
 }
 
 #endif

@@ -31,7 +31,7 @@ EDGECNN_INLINE int edgecnn_table_words(const edgecnn_requantization *r) { return
 
 /* 2^scale times the sum of products of one output channel, without its bias -> int8, as int32. */
 EDGECNN_STEP int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, int channel, int32_t scaled,
-                                                 int scale) {
+                                               int scale) {
     const int32_t *t = r->table + channel * edgecnn_table_words(r);
     const int32_t sum = scaled >> scale;
     int32_t y;
@@ -39,7 +39,8 @@ EDGECNN_STEP int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, 
         const int32_t shifted = r->pre_shift >= scale ? edgecnn_shift_left(scaled, r->pre_shift - scale)
                                                       : edgecnn_shift_left(sum, r->pre_shift);
         y = edgecnn_high_mul_add(shifted, t[0], t[1]);
-        if (r->form == EDGECNN_SIGNED_LINE) y += ((y >> 31) & t[2]) + r->offset;
+        if (r->form == EDGECNN_SIGNED_LINE)
+            y += ((y >> 31) & t[2]) + r->offset;
         y >>= r->shift;
     } else if (r->form == EDGECNN_WIDE_LINE) {
         const int64_t addend = (int64_t)(((uint64_t)(uint32_t)t[2] << 32) | (uint32_t)t[1]);
@@ -50,7 +51,8 @@ EDGECNN_STEP int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, 
         y = edgecnn_srdhm(edgecnn_shift_left(sum + t[1], left), t[0]);
         y = edgecnn_rdpot(y, right) + r->offset;
     }
-    if (r->clamp_min == -128 && r->clamp_max == 127) return edgecnn_clamp_int8(y);
+    if (r->clamp_min == -128 && r->clamp_max == 127)
+        return edgecnn_clamp_int8(y);
     return edgecnn_clamp(y, r->clamp_min, r->clamp_max);
 }
 

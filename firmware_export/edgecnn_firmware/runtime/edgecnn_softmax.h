@@ -25,9 +25,11 @@ EDGECNN_SHARED int32_t edgecnn_exp(int32_t a) {
     const int32_t x4 = edgecnn_rdpot(edgecnn_shared_srdhm(x2, x2), 2);
     const int32_t tail = edgecnn_rdpot(edgecnn_shared_srdhm(x4 + x3, 715827883) + x2, 1);
     int32_t y = 1895147668 + edgecnn_shared_srdhm(1895147668, x + tail);
-    if (a == 0) return 0x7fffffff;
+    if (a == 0)
+        return 0x7fffffff;
     for (int i = 0; i < 7; ++i, remainder >>= 1)
-        if (remainder & 1u) y = edgecnn_shared_srdhm(y, powers[i]);
+        if (remainder & 1u)
+            y = edgecnn_shared_srdhm(y, powers[i]);
     return y;
 }
 
@@ -45,7 +47,8 @@ EDGECNN_INLINE int32_t edgecnn_one_over_one_plus(int32_t a) {
 
 /* The exponential of input - largest, both int8, or 0 where that lies below `least`. */
 EDGECNN_INLINE int32_t edgecnn_exp_of(int32_t difference, int32_t multiplier, int left_shift, int32_t least) {
-    if (difference < least) return 0;
+    if (difference < least)
+        return 0;
     return edgecnn_exp(edgecnn_shared_srdhm(edgecnn_shift_left(difference, left_shift), multiplier));
 }
 
@@ -56,10 +59,12 @@ EDGECNN_KERNEL void edgecnn_softmax(int rows, int columns, int32_t multiplier, i
     for (int row = 0; row < rows; ++row, input += columns, output += columns) {
         int32_t largest = -128, sum = 0, reciprocal, shifted;
         int headroom = 0;
-        for (int i = 0; i < columns; ++i) largest = edgecnn_max(largest, input[i]);
+        for (int i = 0; i < columns; ++i)
+            largest = edgecnn_max(largest, input[i]);
         for (int i = 0; i < columns; ++i)
             sum += edgecnn_rdpot(edgecnn_exp_of(input[i] - largest, multiplier, left_shift, least), 12);
-        while (!((uint32_t)sum << headroom & 0x80000000u)) ++headroom;
+        while (!((uint32_t)sum << headroom & 0x80000000u))
+            ++headroom;
         shifted = (int32_t)((uint32_t)sum << headroom ^ 0x80000000u);
         reciprocal = edgecnn_one_over_one_plus(shifted);
         for (int i = 0; i < columns; ++i) {

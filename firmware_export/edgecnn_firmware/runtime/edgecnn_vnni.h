@@ -28,9 +28,21 @@ typedef struct {
 typedef const int8_t *edgecnn_v16_weights;
 #endif
 
+/* The pointer itself, of which the compiler knows nothing: what it points to is then loaded where it is used. Without, GCC
+ * keeps tables in registers over loops that need these for sums. */
+EDGECNN_INLINE const int32_t *edgecnn_vnni_fresh(const int32_t *from) {
+#if EDGECNN_HAS_VNNI
+    __asm__ volatile("" : "+r"(from));
+#endif
+    return from;
+}
+
 EDGECNN_INLINE edgecnn_v16 edgecnn_v16_load(const int32_t *from) {
 #if EDGECNN_HAS_VNNI
-    return _mm512_loadu_si512((const void *)from);
+    edgecnn_v16 v = _mm512_loadu_si512((const void *)from);
+    /* Each in a register of its own from here on. */
+    __asm__ volatile("" : "+v"(v));
+    return v;
 #else
     edgecnn_v16 v;
     for (int i = 0; i < 16; ++i) v.lane[i] = from[i];
@@ -140,7 +152,7 @@ EDGECNN_INLINE int8_t edgecnn_vnni_requantize(const edgecnn_requantization *r, i
 EDGECNN_INLINE void edgecnn_v16_store(const edgecnn_requantization *r, int c, int first, int groups,
                                       const edgecnn_v16 *sums, int vectors, int count, int larger, int8_t *to) {
     const int words = 16 * edgecnn_table_words(r);
-    const int32_t *const t = r->table + c / 16 * words;
+    const int32_t *const t = edgecnn_vnni_fresh(r->table + c / 16 * words);
 #if EDGECNN_HAS_VNNI
     const __m512i a = edgecnn_vnni_requantize(r, sums[0], t + first % groups * words);
     const __m512i b = vectors > 1 ? edgecnn_vnni_requantize(r, sums[1], t + (first + 1) % groups * words) : a;
@@ -161,7 +173,7 @@ EDGECNN_INLINE void edgecnn_v16_store(const edgecnn_requantization *r, int c, in
 EDGECNN_INLINE void edgecnn_v16_store_narrow(const edgecnn_requantization *r, int out, const edgecnn_v16 *sums, int rows,
                                              int8_t *to) {
 #if EDGECNN_HAS_VNNI
-    const int32_t *const t = r->table;
+    const int32_t *const t = edgecnn_vnni_fresh(r->table);
     const __m512i a = edgecnn_vnni_requantize(r, sums[0], t);
     const __m512i b = rows > 1 ? edgecnn_vnni_requantize(r, sums[1], t) : a;
     const __m512i c = rows > 2 ? edgecnn_vnni_requantize(r, sums[2], t) : a;
