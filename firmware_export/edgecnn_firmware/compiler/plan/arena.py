@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -116,14 +117,17 @@ def _lower_bound(blocks: Sequence[Block], rules: Mapping[tuple[str, str], int]) 
     for step in sorted({block.first for block in blocks} | {block.last for block in blocks}):
         alive = {block.key: block for block in blocks if block.first <= step <= block.last}
         total = sum(block.bytes for block in alive.values())
-        saved = 0
+        saved: Counter[str] = Counter()
         for (source, target), distance in rules.items():
             if source in alive and target in alive:
-                # Together they need at least max(distance + source, target), each counted from the lower end.
+                # Together they need at least this, counted from the lower end of either.
                 together = max(max(distance, 0) + alive[source].bytes, alive[target].bytes)
-                saved = max(saved, alive[source].bytes + alive[target].bytes - together)
-        if total - saved > bound:
-            bound, peak = total - saved, step
+                saved[target] += max(0, alive[source].bytes + alive[target].bytes - together)
+        # Several sources may lie under one target, but not more of them than it covers.
+        least = total - sum(min(bytes_, alive[target].bytes) for target, bytes_ in saved.items())
+        least = max(least, *(block.bytes for block in alive.values()))
+        if least > bound:
+            bound, peak = least, step
     return bound, peak
 
 

@@ -41,7 +41,7 @@ def test_log_softmax_of_many_classes_equals_litert(columns: int) -> None:
         assert np.array_equal(log_softmax(values, log_softmax_parameters(f32(scale))), wanted)
 
 
-def test_the_logarithm_of_every_power_of_two_is_right_to_its_last_bits() -> None:
+def test_the_logarithm_of_powers_of_two_is_within_a_millionth() -> None:
     powers = np.arange(19, 31)
     found = log_of_sum(np.left_shift(np.int64(1), powers)) / (1 << 26)
     assert np.abs(found - np.log(2.0) * (powers - 19)).max() < 1e-6

@@ -1,0 +1,74 @@
+"""`edgecnn compile` and `edgecnn inspect --board`."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edgecnn.cli import edgecnn, main
+
+
+def test_compile_writes_the_files_and_says_what_they_cost(shared_models: Path, tmp_path: Path) -> None:
+    arguments = ["compile", str(shared_models / "har_b1.tflite"), "-o", str(tmp_path / "c"), "--name", "har", "--json"]
+    done = CliRunner().invoke(edgecnn, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == found["files"]
+    assert {"har.c", "har.h", "edgecnn_conv1d.h"} <= set(found["files"])
+    assert found["macs"] == sum(layer["macs"] for layer in found["layers"]) == 891_648
+    assert found["arena_bytes"] >= found["arena_lower_bound_bytes"] > 0
+    assert found["constant_bytes"] == sum(layer["constant_bytes"] for layer in found["layers"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--target", "z80"], "target 'z80': expected one of portable, armv7e-m"),
+        (["--rounding", "up"], "rounding 'up': expected one of litert, tflm"),
+        (["--name", "9lives"], "prefix '9lives': expected a C name"),
+    ],
+)
+def test_wrong_choices_end_in_one_line(
+    arguments: list[str], line: str, shared_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["compile", str(shared_models / "har_b1.tflite"), "-o", str(tmp_path / "c"), *arguments])
+    assert stopped.value.code == 1
+    said = capsys.readouterr().err.strip()
+    assert line in said
+    assert "\n" not in said
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_file_where_the_folder_should_be_stays(
+    shared_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c").write_text("mine", encoding="utf-8")
+    with pytest.raises(SystemExit) as stopped:
+        main(["compile", str(shared_models / "har_b1.tflite"), "-o", str(tmp_path / "c")])
+    assert stopped.value.code == 1
+    assert "is a file; expected a folder" in capsys.readouterr().err
+    assert (tmp_path / "c").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("unicorn") is None, reason="unicorn is not installed")
+@pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None and importlib.util.find_spec("ziglang") is None,
+    reason="no cross compiler is installed",
+)
+def test_inspect_counts_on_a_board(shared_models: Path) -> None:
+    model = str(shared_models / "har_b1.tflite")
+    done = CliRunner().invoke(edgecnn, ["inspect", model, "--board", "cortex-m4", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["byte_equal"] is True
+    assert found["ram_bytes"] == sum(found[f"{kind}_bytes"] for kind in ("arena", "state", "input", "stack"))
+    layers = sum(layer["instructions"] for layer in found["layers"])
+    # Marks add two or three instructions a layer; what is before the first and behind the last is a handful.
+    assert 0 <= layers + 60 - found["instructions"] <= 120
+    drawn = CliRunner().invoke(edgecnn, ["inspect", model, "--board", "cortex-m4"])
+    assert "outputs equal the reference arithmetic" in drawn.stdout
+    assert drawn.stdout.count("|") == 2 * len(found["layers"])
