@@ -21,7 +21,7 @@ from edgecnn.data.recording import Channel, Dataset, Recording
 from edgecnn.data.survey import propose_project, survey
 from edgecnn.data.tree import find_pattern
 from edgecnn.data.windows import cut_windows
-from edgecnn.project import Project, parse_project
+from edgecnn.project import AugmentSettings, Project, parse_project
 
 
 def test_a_survey_counts_and_measures(
@@ -156,6 +156,11 @@ def test_the_mitdb_proposal_can_be_edited_by_line(shared_data: Path, tmp_path: P
     assert "\ntest = 0.3\n" in text
     assert project.labels.classes == {"ectopic": ("V", "F", "E")}
     assert project.data.channels == ("MLII",)
+    augment = project.training.augment
+    assert (augment.filter, augment.offset) == (0.5, 0.5)
+    # Other data sets keep the defaults of the settings.
+    others, _ = proposed(shared_data / "ecg5000", tmp_path)
+    assert others.training.augment == AugmentSettings()
 
 
 def test_uneven_stamps_are_resampled_in_the_proposal(tmp_path: Path) -> None:

@@ -94,8 +94,34 @@ def test_pooling_is_left_out_once_nothing_is_left_to_pool():
 def test_small_pools_as_its_window_asks_for():
     assert pooled_lengths(build("small", 128, 6, 6)) == [64, 32, 16]
     assert pooled_lengths(build("small", 140, 1, 5)) == [70, 35, 17]
-    assert pooled_lengths(build("small", 1000, 1, 2)) == [250, 62, 31, 15]
+    assert pooled_lengths(build("small", 499, 1, 2)) == [124, 62, 31, 15]
     assert pooled_lengths(build("small", 12, 1, 2)) == []
+
+
+def test_small_for_long_windows_sees_two_events_at_once():
+    model = build("small", 1000, 1, 2)
+    assert pooled_lengths(model) == [125, 62, 31]
+    assert input_samples_seen(model) == 621
+    assert model.count_params() == build("small", 500, 1, 2).count_params() == 38257
+    assert input_samples_seen(build("small", 499, 1, 2)) < 250
+
+
+def test_options_go_before_the_defaults_of_long_windows():
+    options = {"filters": (8, 16), "kernel_size": (3,), "stride": (1,), "pool": (2,)}
+    assert pooled_lengths(build("small", 1000, 1, 2, **options)) == [500, 250]
+    fewer = build("small", 1000, 1, 2, filters=(8, 16))
+    assert [layer.kernel_size for layer in fewer.layers if type(layer).__name__ == "Conv1D"] == [(15,), (9,)]
+
+
+def input_samples_seen(model):
+    """Samples of the window that one value before the head depends on, counted layer by layer."""
+    seen = step = 1
+    for layer in model.layers:
+        if type(layer).__name__ in {"Conv1D", "MaxPooling1D"}:
+            config = layer.get_config()
+            seen += (config.get("kernel_size", config.get("pool_size"))[0] - 1) * step
+            step *= config["strides"][0]
+    return seen
 
 
 def pooled_lengths(model):

@@ -239,6 +239,9 @@ def _wfdb(proposal: Proposal) -> None:
     proposal.put(
         "training.augment", "filter", 0.5, "The same beat has another shape on another patient: random smooth filters."
     )
+    proposal.put(
+        "training.augment", "offset", 0.5, "The baseline is the electrodes', not the patient's: random offsets."
+    )
     proposal.put("split", "method", "group", "By record: no patient is in two parts.")
     proposal.put("split", "test", 0.3, 'A share of the windows, or the names of the records, such as ["100", "105"].')
 

@@ -69,8 +69,8 @@ def describe() -> list[Description]:
 
 def _from_preset(settings: ModelSettings, input_shape: tuple[int, int], num_classes: int) -> "keras.Model":
     preset = PRESETS[settings.name]
-    options = resolve(settings.name, preset.options, settings.options)
     window_samples = input_shape[0]
+    options = resolve(settings.name, preset.options_for(window_samples), settings.options)
     if not settings.options and window_samples < preset.min_window_samples:
         raise ModelError(
             f"model '{settings.name}': windows of {window_samples} samples; "

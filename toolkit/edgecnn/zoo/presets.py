@@ -1,11 +1,11 @@
 """The presets: what each network is made of, as data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edgecnn.project import LEARNING_RATE
-from edgecnn.zoo.options import Option, Options
+from edgecnn.zoo.options import Option, Options, Value
 from edgecnn.zoo.stages import (
     Conv,
     Dense,
@@ -21,6 +21,9 @@ from edgecnn.zoo.stages import (
     Stage,
 )
 
+LONG_WINDOW_SAMPLES: Final = 500
+"""From here on a window holds several events, such as heart beats: a network has to see two of them at once."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -33,6 +36,13 @@ class Preset:
     stages: Callable[[Options], tuple[Stage, ...]]
     learning_rate: float = LEARNING_RATE
     """Peak learning rate where the project file sets none."""
+    long_window_defaults: Mapping[str, Value] = field(default_factory=dict)
+    """Other defaults of some options, for windows of at least `LONG_WINDOW_SAMPLES`."""
+
+    def options_for(self, window_samples: int) -> Mapping[str, Option]:
+        """Return the options with the defaults that windows of this length have."""
+        other = self.long_window_defaults if window_samples >= LONG_WINDOW_SAMPLES else {}
+        return {name: replace(option, default=other.get(name, option.default)) for name, option in self.options.items()}
 
 
 def _filters(*default: int) -> Option:
@@ -147,6 +157,13 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "dense": _dense(),
         },
         _conv_stack,
+        # A value before the head sees 621 samples: at 360 Hz a heart beat, the one before and the pause between.
+        long_window_defaults={
+            "filters": (16, 24, 32, 48, 48),
+            "kernel_size": (15, 9, 9, 7, 7),
+            "stride": (2, 1, 1, 1, 1),
+            "pool": (4, 2, 2, 1, 1),
+        },
     ),
     "tiny": Preset(
         "The smallest useful stack of convolutions, for boards with a few kilobytes to spare.",

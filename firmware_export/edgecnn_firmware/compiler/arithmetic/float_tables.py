@@ -1,7 +1,9 @@
 """Elementwise int8 ops that LiteRT's reference kernels compute as tables, from float32 functions of float32 inputs.
 
 Source: `LUTPopulate` in `tensorflow/lite/kernels/internal/common.h` and the kernels that call it. The functions are
-computed in float64 and rounded to float32, which is what a correctly rounded math library returns.
+computed in float64 and rounded to float32, which is what a correctly rounded math library returns. LiteRT calls the C
+library of its machine, which may be off in the last place; where an output lies that close to a tie, LiteRT itself
+differs by one from machine to machine. With TFLite's output scales for LOGISTIC and TANH no such input was found.
 """
 
 import math

@@ -1,6 +1,8 @@
 """Tables of elementwise ops against LiteRT and TFLite Micro, over all 256 inputs each."""
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,37 @@ def compare(ours: Any, name: str, source: Affine, target: Affine, **options: Any
             ours()
         return
     assert np.array_equal(ours(), wanted)
+
+
+def compare_function(
+    real: Callable[[float], float],
+    ours: Callable[[], np.ndarray],
+    name: str,
+    pair: tuple[Affine, Affine],
+    **options: Any,
+) -> None:
+    """Our table equals LiteRT's but, by one, where the real output lies so close to a tie that its math library decides.
+
+    A float32 function is right to a few units in the last place, and not to the same ones in every C library.
+
+    Args:
+        real: the function in float64.
+    """
+    source, target = pair
+    wanted = reference_table(name, source, target, **options)
+    assert not isinstance(wanted, str)
+    try:
+        found = ours().astype(int)
+    except ValueError as error:
+        assert "where the reference is undefined" in str(error)
+        return
+    inputs = source.scale * (np.arange(-128, 128) - source.zero_point)
+    exact = np.array([real(x) for x in inputs]) / target.scale
+    # GELU is a product with the input: its error is of the input's size.
+    size = np.abs(inputs) / target.scale if name == "GELU" else np.abs(exact)
+    near_tie = np.abs(np.abs(exact) % 1 - 0.5) <= size * 2.0**-20
+    assert np.array_equal(found[~near_tie], wanted[~near_tie])
+    assert np.abs(found - wanted).max() <= 1
 
 
 @pytest.mark.parametrize("name", sorted(tables.RELU_BOUNDS))
@@ -85,32 +118,60 @@ def test_roots_equal_litert(scale: float, power: float, zero_point: int, negativ
 @settings(max_examples=4 * EXAMPLES, deadline=None)
 def test_logistic_equals_litert(source: Affine, zero_point: int) -> None:
     target = Affine(1 / 256, zero_point)
-    compare(lambda: float_tables.logistic_table(source, target), "LOGISTIC", source, target)
+    compare_function(
+        lambda x: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
+        lambda: float_tables.logistic_table(source, target),
+        "LOGISTIC",
+        (source, target),
+    )
 
 
 @given(affines(), st.one_of(st.just(Affine(1 / 128, 0)), affines(-3, 0)))
 @settings(max_examples=4 * EXAMPLES, deadline=None)
 def test_tanh_equals_litert(source: Affine, target: Affine) -> None:
-    compare(lambda: float_tables.tanh_table(source, target), "TANH", source, target)
+    compare_function(math.tanh, lambda: float_tables.tanh_table(source, target), "TANH", (source, target))
 
 
 @given(affines(-4, -1.5), affines(-3, 3))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_exp_equals_litert(source: Affine, target: Affine) -> None:
-    compare(lambda: float_tables.exp_table(source, target), "EXP", source, target)
+    compare_function(math.exp, lambda: float_tables.exp_table(source, target), "EXP", (source, target))
 
 
 @given(affines(), affines(-3, 1))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_log_equals_litert(source: Affine, target: Affine) -> None:
-    compare(lambda: float_tables.log_table(source, target), "LOG", source, target)
+    least = (-128 - target.zero_point) * target.scale
+    compare_function(
+        lambda x: math.log(x) if x > 0 else least,
+        lambda: float_tables.log_table(source, target),
+        "LOG",
+        (source, target),
+    )
 
 
 @pytest.mark.parametrize("approximate", [False, True])
 @given(pairs())
 @settings(max_examples=2 * EXAMPLES, deadline=None)
 def test_gelu_equals_litert(approximate: bool, pair: tuple[Affine, Affine]) -> None:
-    compare(lambda: float_tables.gelu_table(*pair, approximate=approximate), "GELU", *pair, approximate=approximate)
+    def real(x: float) -> float:
+        if approximate:
+            return 0.5 * x * (1 + math.tanh(0.7978845608 * (x + 0.044715 * x**3)))
+        return 0.5 * x * math.erfc(-x * math.sqrt(0.5))
+
+    table = functools.partial(float_tables.gelu_table, *pair, approximate=approximate)
+    compare_function(real, table, "GELU", pair, approximate=approximate)
+
+
+@pytest.mark.parametrize("scale", [0.0031301050912588835, 0.011, 0.02, 0.05, 0.3])
+def test_logistic_and_tanh_at_the_scales_that_converters_write(scale: float) -> None:
+    for zero_point in (-128, -5, 127):
+        source = Affine(f32(scale), zero_point)
+        logistic, tanh = Affine(1 / 256, -128), Affine(1 / 128, 0)
+        assert np.array_equal(
+            float_tables.logistic_table(source, logistic), reference_table("LOGISTIC", source, logistic)
+        )
+        assert np.array_equal(float_tables.tanh_table(source, tanh), reference_table("TANH", source, tanh))
 
 
 def tie_tables(seed: int) -> "list[tuple[Affine, Affine, np.ndarray, np.ndarray]]":
