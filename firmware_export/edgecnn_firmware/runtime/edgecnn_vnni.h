@@ -4,7 +4,7 @@
 
 #include "edgecnn_requantize.h"
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VNNI__) && \
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VNNI__) &&               \
     !defined(EDGECNN_NO_SIMD)
 #include <immintrin.h>
 #define EDGECNN_HAS_VNNI 1
@@ -28,8 +28,8 @@ typedef struct {
 typedef const int8_t *edgecnn_v16_weights;
 #endif
 
-/* The pointer itself, of which the compiler knows nothing: what it points to is then loaded where it is used. Without, GCC
- * keeps tables in registers over loops that need these for sums. */
+/* The pointer itself, of which the compiler knows nothing: what it points to is then loaded where it is used. Without,
+ * GCC keeps tables in registers over loops that need these for sums. */
 EDGECNN_INLINE const int32_t *edgecnn_vnni_fresh(const int32_t *from) {
 #if EDGECNN_HAS_VNNI
     __asm__ volatile("" : "+r"(from));
@@ -39,13 +39,11 @@ EDGECNN_INLINE const int32_t *edgecnn_vnni_fresh(const int32_t *from) {
 
 EDGECNN_INLINE edgecnn_v16 edgecnn_v16_load(const int32_t *from) {
 #if EDGECNN_HAS_VNNI
-    edgecnn_v16 v = _mm512_loadu_si512((const void *)from);
-    /* Each in a register of its own from here on. */
-    __asm__ volatile("" : "+v"(v));
-    return v;
+    return _mm512_loadu_si512((const void *)from);
 #else
     edgecnn_v16 v;
-    for (int i = 0; i < 16; ++i) v.lane[i] = from[i];
+    for (int i = 0; i < 16; ++i)
+        v.lane[i] = from[i];
     return v;
 #endif
 }
@@ -58,7 +56,8 @@ EDGECNN_INLINE edgecnn_v16_fours edgecnn_v16_repeat(const uint8_t *x) {
     return _mm512_set1_epi32(four);
 #else
     edgecnn_v16_fours fours;
-    for (int i = 0; i < 64; ++i) fours.byte[i] = x[i % 4];
+    for (int i = 0; i < 64; ++i)
+        fours.byte[i] = x[i % 4];
     return fours;
 #endif
 }
@@ -75,9 +74,16 @@ EDGECNN_INLINE edgecnn_v16_weights edgecnn_v16_load_weights(const int8_t *w) {
 /* sums[i] += sum over j of x[4 i + j] * w[4 i + j], four of them. */
 EDGECNN_INLINE edgecnn_v16 edgecnn_v16_dot(edgecnn_v16 sums, edgecnn_v16_fours x, edgecnn_v16_weights w) {
 #if EDGECNN_HAS_VNNI
+#if defined(__clang__)
     return _mm512_dpbusd_epi32(sums, x, w);
 #else
-    for (int i = 0; i < 64; ++i) sums.lane[i / 4] += x.byte[i] * w[i];
+    /* GCC's own form of this moves sums between registers and memory. */
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "v"(w));
+    return sums;
+#endif
+#else
+    for (int i = 0; i < 64; ++i)
+        sums.lane[i / 4] += x.byte[i] * w[i];
     return sums;
 #endif
 }
@@ -86,7 +92,8 @@ EDGECNN_INLINE edgecnn_v16 edgecnn_v16_max(edgecnn_v16 a, edgecnn_v16 b) {
 #if EDGECNN_HAS_VNNI
     return _mm512_max_epi32(a, b);
 #else
-    for (int i = 0; i < 16; ++i) a.lane[i] = edgecnn_max(a.lane[i], b.lane[i]);
+    for (int i = 0; i < 16; ++i)
+        a.lane[i] = edgecnn_max(a.lane[i], b.lane[i]);
     return a;
 #endif
 }
@@ -98,11 +105,11 @@ EDGECNN_INLINE __mmask64 edgecnn_vnni_mask(int count) { return ~(__mmask64)0 >> 
 /* Sixteen sums, neither clamped nor narrowed; t: the first of their multipliers. */
 EDGECNN_INLINE __m512i edgecnn_vnni_requantize(const edgecnn_requantization *r, __m512i sums, const int32_t *t) {
     const __m512i x = r->pre_shift ? _mm512_slli_epi32(sums, (unsigned)r->pre_shift) : sums;
-    /* Bits 32 to 63 of the products: those of even channels come from one multiplication, of odd ones from another. From
-     * t + 1 on, odd multipliers lie where even ones do from t on. */
+    /* Bits 32 to 63 of the products: those of even channels come from one multiplication, of odd ones from another.
+     * From t + 1 on, odd multipliers lie where even ones do from t on. */
     const __m512i even = _mm512_mul_epi32(x, _mm512_loadu_si512((const void *)t));
-    const __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5),
-                                         _mm512_loadu_si512((const void *)(t + 1)));
+    const __m512i odd =
+        _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), _mm512_loadu_si512((const void *)(t + 1)));
     __m512i y = _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5);
     y = _mm512_add_epi32(y, _mm512_loadu_si512((const void *)(t + 16)));
     if (r->form == EDGECNN_SIGNED_LINE) {
@@ -120,35 +127,41 @@ EDGECNN_INLINE __m512i edgecnn_vnni_narrow(__m512i a, __m512i b, __m512i c, __m5
 }
 
 EDGECNN_INLINE __m512i edgecnn_vnni_clamp(__m512i bytes, int32_t low, int32_t high) {
-    if (low != -128) bytes = _mm512_max_epi8(bytes, _mm512_set1_epi8((char)low));
-    if (high != 127) bytes = _mm512_min_epi8(bytes, _mm512_set1_epi8((char)high));
+    if (low != -128)
+        bytes = _mm512_max_epi8(bytes, _mm512_set1_epi8((char)low));
+    if (high != 127)
+        bytes = _mm512_min_epi8(bytes, _mm512_set1_epi8((char)high));
     return bytes;
 }
 
 /* Write the first `count` bytes. `larger`: keep what is there where that is larger. */
 EDGECNN_INLINE void edgecnn_vnni_write(__m512i bytes, int count, int larger, int8_t *to) {
     if (count == 64) {
-        if (larger) bytes = _mm512_max_epi8(bytes, _mm512_loadu_si512((const void *)to));
+        if (larger)
+            bytes = _mm512_max_epi8(bytes, _mm512_loadu_si512((const void *)to));
         _mm512_storeu_si512((void *)to, bytes);
     } else {
         const __mmask64 mask = edgecnn_vnni_mask(count);
-        if (larger) bytes = _mm512_max_epi8(bytes, _mm512_maskz_loadu_epi8(mask, to));
+        if (larger)
+            bytes = _mm512_max_epi8(bytes, _mm512_maskz_loadu_epi8(mask, to));
         _mm512_mask_storeu_epi8(to, mask, bytes);
     }
 }
 #else
 /* One sum of channel `lane` of the sixteen whose table is t. */
-EDGECNN_INLINE int8_t edgecnn_vnni_requantize(const edgecnn_requantization *r, int32_t sum, const int32_t *t, int lane) {
+EDGECNN_INLINE int8_t edgecnn_vnni_requantize(const edgecnn_requantization *r, int32_t sum, const int32_t *t,
+                                              int lane) {
     int32_t y = edgecnn_high_mul_add(edgecnn_shift_left(sum, r->pre_shift), t[lane], t[16 + lane]);
-    if (r->form == EDGECNN_SIGNED_LINE) y += ((y >> 31) & t[32 + lane]) + r->offset;
+    if (r->form == EDGECNN_SIGNED_LINE)
+        y += ((y >> 31) & t[32 + lane]) + r->offset;
     return (int8_t)edgecnn_clamp(y >> r->shift, r->clamp_min, r->clamp_max);
 }
 #endif
 
-/* Requantize `vectors` (1 to 4) times sixteen sums and write the first `count` bytes of all, which lie next to each other.
- * The first vector is group `first` of `groups` groups of sixteen channels from c on, and groups repeat. Tables are by
- * columns here: sixteen multipliers, sixteen addends and, for EDGECNN_SIGNED_LINE, sixteen drops. `larger`: keep what is
- * there where that is larger. */
+/* Requantize `vectors` (1 to 4) times sixteen sums and write the first `count` bytes of all, which lie next to each
+ * other. The first vector is group `first` of `groups` groups of sixteen channels from c on, and groups repeat. Tables
+ * are by columns here: sixteen multipliers, sixteen addends and, for EDGECNN_SIGNED_LINE, sixteen drops. `larger`: keep
+ * what is there where that is larger. */
 EDGECNN_INLINE void edgecnn_v16_store(const edgecnn_requantization *r, int c, int first, int groups,
                                       const edgecnn_v16 *sums, int vectors, int count, int larger, int8_t *to) {
     const int words = 16 * edgecnn_table_words(r);
@@ -170,8 +183,8 @@ EDGECNN_INLINE void edgecnn_v16_store(const edgecnn_requantization *r, int c, in
 }
 
 /* The same for up to four rows of `out` channels, a multiple of 4 below 16, one vector each. */
-EDGECNN_INLINE void edgecnn_v16_store_narrow(const edgecnn_requantization *r, int out, const edgecnn_v16 *sums, int rows,
-                                             int8_t *to) {
+EDGECNN_INLINE void edgecnn_v16_store_narrow(const edgecnn_requantization *r, int out, const edgecnn_v16 *sums,
+                                             int rows, int8_t *to) {
 #if EDGECNN_HAS_VNNI
     const int32_t *const t = edgecnn_vnni_fresh(r->table);
     const __m512i a = edgecnn_vnni_requantize(r, sums[0], t);
@@ -204,7 +217,8 @@ EDGECNN_INLINE void edgecnn_vnni_copy(uint8_t *to, const int8_t *from, int bytes
         _mm512_mask_storeu_epi8(to + i, mask, _mm512_xor_si512(flip, _mm512_maskz_loadu_epi8(mask, from + i)));
     }
 #else
-    for (; i < bytes; ++i) to[i] = (uint8_t)(from[i] ^ -128);
+    for (; i < bytes; ++i)
+        to[i] = (uint8_t)(from[i] ^ -128);
 #endif
 }
 
@@ -212,10 +226,13 @@ EDGECNN_INLINE void edgecnn_vnni_fill(uint8_t *to, uint8_t value, int bytes) {
     int i = 0;
 #if EDGECNN_HAS_VNNI
     const __m512i all = _mm512_set1_epi8((char)value);
-    for (; i + 64 <= bytes; i += 64) _mm512_storeu_si512((void *)(to + i), all);
-    if (i < bytes) _mm512_mask_storeu_epi8(to + i, edgecnn_vnni_mask(bytes - i), all);
+    for (; i + 64 <= bytes; i += 64)
+        _mm512_storeu_si512((void *)(to + i), all);
+    if (i < bytes)
+        _mm512_mask_storeu_epi8(to + i, edgecnn_vnni_mask(bytes - i), all);
 #else
-    for (; i < bytes; ++i) to[i] = value;
+    for (; i < bytes; ++i)
+        to[i] = value;
 #endif
 }
 

@@ -28,7 +28,7 @@ REFUSED = {
     "nanguoyu__Magic_Wand_Data__model": "op #1 CONV_2D .*: computes on float32; quantize the model to full int8",
     "raadsr15__TinyML-HAR__gesture_model_optimized": "op #1 CONV_2D .*: computes on float32; quantize the model to full int8",
 }
-TARGETS = ("portable", "armv7e-m", "armv8.1-m-mve", "x86-64-vnni")
+TARGETS = ("portable", "armv7e-m", "armv8.1-m-mve", "aarch64", "x86-64-vnni")
 
 
 def _load(folder: Path, name: str) -> bytes:

@@ -25,7 +25,7 @@ NETWORKS = int(os.environ.get("EDGECNN_NETWORKS", "2000"))
 FIRST = int(os.environ.get("EDGECNN_FIRST_SEED", "0"))
 BATCH = 50
 CALLS = 8
-TARGETS = ("portable", "armv7e-m", "portable", "x86-64-vnni")
+TARGETS = ("portable", "armv7e-m", "portable", "x86-64-vnni", "aarch64")
 """Every network runs on one; the kernels of other machines run in their plain C form here."""
 OPTIMIZE = ("balanced", "size", "balanced", "speed", "balanced")
 

@@ -37,19 +37,18 @@ __attribute__((used, noreturn)) void edgecnn_board_fault(void) {
 __attribute__((used, aligned(8))) uint8_t edgecnn_board_dump_stack[256];
 
 __attribute__((used, naked)) void edgecnn_board_reset(void) {
-    __asm__ volatile(
-        "ldr r0, =0xE000ED88\n" /* CPACR: coprocessors 10 and 11 */
-        "ldr r1, [r0]\n"
-        "orr r1, r1, #0xF00000\n"
-        "str r1, [r0]\n"
-        "dsb\n"
-        "isb\n"
-        "bl edgecnn_board_entry\n"
-        "ldr r0, =edgecnn_board_dump_stack + 256\n"
-        "mov sp, r0\n"
-        "bl edgecnn_board_dump\n"
-        "b .\n"
-        ".ltorg\n");
+    __asm__ volatile("ldr r0, =0xE000ED88\n" /* CPACR: coprocessors 10 and 11 */
+                     "ldr r1, [r0]\n"
+                     "orr r1, r1, #0xF00000\n"
+                     "str r1, [r0]\n"
+                     "dsb\n"
+                     "isb\n"
+                     "bl edgecnn_board_entry\n"
+                     "ldr r0, =edgecnn_board_dump_stack + 256\n"
+                     "mov sp, r0\n"
+                     "bl edgecnn_board_dump\n"
+                     "b .\n"
+                     ".ltorg\n");
 }
 
 /* Addresses and sizes to hand back, written by QEMU's loader; a size of 0 ends them. */
@@ -58,12 +57,6 @@ __attribute__((used)) uint32_t edgecnn_board_dumped[16];
 extern uint32_t edgecnn_board_stack_top[];
 
 __attribute__((used, section(".vectors"))) void *const edgecnn_board_vectors[8] = {
-    edgecnn_board_stack_top,
-    (void *)edgecnn_board_reset,
-    (void *)edgecnn_board_fault,
-    (void *)edgecnn_board_fault,
-    (void *)edgecnn_board_fault,
-    (void *)edgecnn_board_fault,
-    (void *)edgecnn_board_fault,
-    (void *)edgecnn_board_fault,
+    edgecnn_board_stack_top,     (void *)edgecnn_board_reset, (void *)edgecnn_board_fault, (void *)edgecnn_board_fault,
+    (void *)edgecnn_board_fault, (void *)edgecnn_board_fault, (void *)edgecnn_board_fault, (void *)edgecnn_board_fault,
 };

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from edgecnn_firmware.compiler.arithmetic import gemmlowp
 from edgecnn_firmware.compiler.arithmetic.fixed_point import (
+    Int64,
     doubling_high_mul,
     quantize_multiplier,
     rounding_divide_by_power,
@@ -36,6 +37,16 @@ def softmax_parameters(scale: float, beta: float) -> SoftmaxParameters:
     real = min(float(np.float32(beta)) * scale * (1 << (31 - DIFFERENCE_BITS)), (1 << 31) - 1.0)
     multiplier, shift = quantize_multiplier(real)
     return SoftmaxParameters(multiplier, shift, -gemmlowp.input_radius(DIFFERENCE_BITS, shift))
+
+
+def exponentials(parameters: SoftmaxParameters) -> Int64:
+    """`(256,)`: the exponential, Q0.31, of what lies 0 to 255 below the largest input; 0 where that counts as nothing."""
+    difference = -np.arange(256, dtype=np.int64)
+    counted = difference >= parameters.least_difference
+    shifted = np.where(counted, difference, 0) * (1 << parameters.left_shift)
+    scaled = doubling_high_mul(np.clip(shifted, -(1 << 31), (1 << 31) - 1), parameters.multiplier)
+    found: Int64 = np.where(counted, gemmlowp.exp_on_negative_values(scaled, DIFFERENCE_BITS), 0)
+    return found
 
 
 def softmax(inputs: npt.NDArray[np.int8], parameters: SoftmaxParameters) -> npt.NDArray[np.int8]:

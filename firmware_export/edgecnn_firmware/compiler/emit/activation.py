@@ -3,6 +3,7 @@
 import numpy as np
 
 from edgecnn_firmware.c_text import float_literal
+from edgecnn_firmware.compiler.arithmetic.softmax import exponentials
 from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
 from edgecnn_firmware.compiler.ops.activation import (
     ArgMax,
@@ -29,8 +30,14 @@ def _table(op: Table, emitter: Emitter) -> None:
 
 @emit.register
 def _softmax(op: Softmax, emitter: Emitter) -> None:
-    emitter.include("edgecnn_softmax.h")
     found, value = op.parameters, op.inputs[0]
+    if emitter.target.vnni:
+        emitter.include("edgecnn_softmax_table.h")
+        table = emitter.constant("exponentials", exponentials(found).astype(np.int32))
+        pointers = emitter.pointer(value), emitter.pointer(op.output)
+        emitter.call("edgecnn_softmax_table", value.length, value.channels, table, *pointers)
+        return
+    emitter.include("edgecnn_softmax.h")
     emitter.call(
         "edgecnn_softmax",
         value.length,

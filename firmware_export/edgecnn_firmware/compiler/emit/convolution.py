@@ -16,7 +16,15 @@ from edgecnn_firmware.compiler.emit.layers import Layer
 from edgecnn_firmware.compiler.emit.mve import mve_scratch_bytes, pack_sixteens
 from edgecnn_firmware.compiler.emit.neon import NEON_LANES, has_eights, is_small, neon_scratch_bytes, pack_eights
 from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_of, requantization_struct
-from edgecnn_firmware.compiler.emit.vnni import pack_quads, pack_start, vnni_scratch_bytes
+from edgecnn_firmware.compiler.emit.vnni import (
+    VNNI_LANES,
+    dense_vnni,
+    is_vnni_depthwise,
+    pack_depthwise,
+    pack_quads,
+    pack_start,
+    vnni_scratch_bytes,
+)
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.targets import Target
@@ -42,7 +50,7 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     if emitter.target.mve and line_of(op) is not None:
         kernel, lanes, constants = "edgecnn_conv1d_mve", 4, [(_INPUT, emitter.constant("weights", pack_sixteens(op)))]
     elif emitter.target.vnni and line_of(op) is not None:
-        kernel, lanes = "edgecnn_conv1d_vnni", 16
+        kernel, lanes = "edgecnn_conv1d_vnni", VNNI_LANES
         starts = ("const int32_t *", emitter.constant("start", pack_start(op)))
         constants = [(_INPUT, emitter.constant("weights", pack_quads(op))), starts]
     elif emitter.target.neon and line_of(op) is not None:
@@ -66,8 +74,13 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     window = window_fields(op, emitter, op.window, op.inputs[0], pool=1)
     lanes = 1
     options: tuple[int, ...] = ()
+    starts: list[tuple[str, str]] = []
     if emitter.target.mve and has_fours(op) and line_of(op) is not None:
         kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, (_INPUT, emitter.constant("weights", op.weights))
+    elif emitter.target.vnni and is_vnni_depthwise(op):
+        kernel, lanes = "edgecnn_depthwise1d_vnni", VNNI_LANES
+        starts = [("const int32_t *", emitter.constant("start", pack_start(op)))]
+        weights = (_INPUT, emitter.constant("weights", pack_depthwise(op)))
     elif emitter.target.neon and has_eights(op):
         kernel, lanes, options = "edgecnn_depthwise1d_neon", NEON_LANES, (is_small(op),)
         weights = (_INPUT, emitter.constant("weights", op.weights))
@@ -77,7 +90,7 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
         kernel, options = "edgecnn_depthwise1d", (op.multiplier,)
         weights = (_INPUT, emitter.constant("weights", op.weights))
     emitter.include(f"{kernel}.h")
-    pointers = [(_INPUT, emitter.pointer(op.inputs[0])), weights, (_OUTPUT, emitter.pointer(op.output))]
+    pointers = [(_INPUT, emitter.pointer(op.inputs[0])), weights, *starts, (_OUTPUT, emitter.pointer(op.output))]
     if needs(op, emitter.target).scratch_bytes:
         pointers.append((_OUTPUT, emitter.scratch(op)))
     emitter.layer(Layer(op.number, kernel, window, options, requantization_of(op, emitter, lanes), tuple(pointers)))
@@ -87,6 +100,9 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
 def _dense(op: Dense, emitter: Emitter) -> None:
     if emitter.target.neon and line_of(op) is not None:
         _dense_neon(op, emitter)
+        return
+    if emitter.target.vnni and line_of(op) is not None:
+        dense_vnni(op, emitter)
         return
     packed = emitter.target.dsp and is_packed(op)
     kernel = "edgecnn_dense_dsp" if packed else "edgecnn_dense"
@@ -127,6 +143,8 @@ def _dense_neon(op: Dense, emitter: Emitter) -> None:
 def _dense_needs(op: Dense, target: Target) -> Needs:
     if target.neon and line_of(op) is not None:
         return Needs(neon_scratch_bytes(op), copies=True)
+    if target.vnni and line_of(op) is not None:
+        return Needs(vnni_scratch_bytes(op), copies=True)
     return Needs(dense_scratch_bytes(op)) if target.dsp and is_packed(op) else Needs()
 
 
@@ -134,6 +152,8 @@ def _dense_needs(op: Dense, target: Target) -> Needs:
 def _depthwise1d_needs(op: Depthwise1D, target: Target) -> Needs:
     if target.neon and has_eights(op):
         return Needs(neon_scratch_bytes(op), copies=True)
+    if target.vnni and is_vnni_depthwise(op):
+        return Needs(vnni_scratch_bytes(op), copies=True)
     return Needs()
 
 

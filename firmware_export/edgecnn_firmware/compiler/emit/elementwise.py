@@ -33,14 +33,18 @@ def _sum(op: Sum, emitter: Emitter) -> None:
     p = op.parameters
     line = solve_pair_line(p, op.output.affine)
     whole = op.constant is None and {value.elements for value in op.inputs} == {op.output.elements}
-    if emitter.target.dsp and line is not None and whole and op.output.elements % 4 == 0:
-        emitter.include("edgecnn_elementwise_dsp.h")
-        kernel, size, pointers = "edgecnn_add_line_dsp", str(op.output.elements), list(map(emitter.pointer, op.inputs))
+    kind, lanes = ("neon", 8) if emitter.target.neon else ("dsp", 4) if emitter.target.dsp else ("", 1)
+    if emitter.target.vnni:
+        kind = "vnni"
+    if kind and line is not None and whole and op.output.elements % lanes == 0:
+        emitter.include(f"edgecnn_elementwise_{kind}.h")
+        kernel, size = f"edgecnn_add_line_{kind}", str(op.output.elements)
+        pointers = list(map(emitter.pointer, op.inputs))
     else:
         size, pointers = _operands(op, emitter)
         kernel = "edgecnn_add_line" if line is not None else "edgecnn_add"
     if line is not None:
-        kind = "edgecnn_pair_line"
+        struct = "edgecnn_pair_line"
         fields: dict[str, object] = {
             "first": line.first,
             "second": line.second,
@@ -50,7 +54,7 @@ def _sum(op: Sum, emitter: Emitter) -> None:
             "shift": line.shift,
         }
     else:
-        kind = "edgecnn_sum"
+        struct = "edgecnn_sum"
         fields = {
             "first": _scaling(p.first),
             "second": _scaling(p.second),
@@ -61,7 +65,7 @@ def _sum(op: Sum, emitter: Emitter) -> None:
         }
         emitter.notes.append(f"op {op.number} adds as the reference does, step by step: no shorter form equals it")
     text = struct_literal({**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
-    emitter.line(wrapped(f"static const {kind} op{op.number}_sum = ", text, ";"))
+    emitter.line(wrapped(f"static const {struct} op{op.number}_sum = ", text, ";"))
     emitter.call(kernel, size, f"&op{op.number}_sum", *pointers, emitter.pointer(op.output))
 
 

@@ -10,7 +10,7 @@ _MOST_ROWS: Final = 255
 
 
 def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str) -> None:
-    emitter.include("edgecnn_reduce.h")
+    emitter.include("edgecnn_reduce_vnni.h" if kernel.endswith("_vnni") else "edgecnn_reduce.h")
     value, window = op.inputs[0], op.window
     text = struct_literal(
         {
@@ -30,7 +30,7 @@ def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str) -> No
 
 @emit.register
 def _max_pool(op: MaxPool1D, emitter: Emitter) -> None:
-    _pooling(op, emitter, "edgecnn_max_pool")
+    _pooling(op, emitter, "edgecnn_max_pool_vnni" if emitter.target.vnni else "edgecnn_max_pool")
 
 
 @emit.register
@@ -41,11 +41,18 @@ def _average_pool(op: AveragePool1D, emitter: Emitter) -> None:
 @emit.register
 def _mean(op: Mean, emitter: Emitter) -> None:
     value = op.inputs[0]
-    # Sums of up to 255 bytes fit the halves that the DSP kernel keeps them in.
-    packed = emitter.target.dsp and op.rows <= _MOST_ROWS and op.output.channels % 4 == 0
-    emitter.include("edgecnn_reduce_dsp.h" if packed else "edgecnn_reduce.h")
+    # Sums of up to 255 bytes fit the 16 bits that these kernels keep them in.
+    few = op.rows <= _MOST_ROWS
+    suffix = ""
+    if emitter.target.dsp and few and op.output.channels % 4 == 0:
+        suffix = "_dsp"
+    elif emitter.target.neon and few and op.output.channels % 8 == 0:
+        suffix = "_neon"
+    elif emitter.target.vnni:
+        suffix = "_vnni"
+    emitter.include(f"edgecnn_reduce{suffix}.h")
     emitter.call(
-        "edgecnn_mean_dsp" if packed else "edgecnn_mean",
+        f"edgecnn_mean{suffix}",
         value.elements // (op.rows * op.output.channels),
         op.rows,
         op.output.channels,
@@ -60,9 +67,17 @@ def _mean(op: Mean, emitter: Emitter) -> None:
 
 @emit.register
 def _reduce_max(op: ReduceMax, emitter: Emitter) -> None:
-    emitter.include("edgecnn_reduce.h")
+    suffix = "_neon" if emitter.target.neon and op.output.channels % 8 == 0 else ""
+    if emitter.target.vnni:
+        suffix = "_vnni"
+    emitter.include(f"edgecnn_reduce{suffix}.h")
     value = op.inputs[0]
     groups = value.elements // (op.rows * op.output.channels)
     emitter.call(
-        "edgecnn_reduce_max", groups, op.rows, op.output.channels, emitter.pointer(value), emitter.pointer(op.output)
+        f"edgecnn_reduce_max{suffix}",
+        groups,
+        op.rows,
+        op.output.channels,
+        emitter.pointer(value),
+        emitter.pointer(op.output),
     )
