@@ -62,7 +62,8 @@ def check_seeds(seeds: tuple[int, ...], board: str, kernels: str, work: Path, **
 
 @pytest.mark.parametrize(("board", "kernels"), BOARDS)
 def test_random_networks_are_byte_equal(board: str, kernels: str, tmp_path: Path) -> None:
-    check_seeds(SEEDS, board, kernels, tmp_path)
+    # Clang as zig takes twice as long as gcc.
+    check_seeds(SEEDS if TARGETS[board].gcc_flags else SEEDS[:6], board, kernels, tmp_path)
 
 
 @pytest.mark.parametrize(("board", "kernels"), WITH_GCC)
