@@ -26,7 +26,7 @@ MODELS: Final = ("har", "ecg", "ds", "tcn")
 BOARDS: Final = (
     *(("cortex-m4", "armv7e-m"), ("cortex-m4", "portable"), ("cortex-m7", "armv7e-m"), ("cortex-m33", "armv7e-m")),
     *(("cortex-m55", "armv8.1-m-mve"), ("cortex-m3", "portable"), ("cortex-m0plus", "portable")),
-    *(("rv32imc", "portable"), ("aarch64", "portable")),
+    *(("rv32imc", "portable"), ("aarch64", "portable"), ("aarch64", "aarch64"), ("aarch64-dotprod", "aarch64")),
 )
 SEED: Final = 0
 INPUTS: Final = 5

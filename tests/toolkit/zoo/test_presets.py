@@ -106,6 +106,11 @@ def test_small_for_long_windows_sees_two_events_at_once():
     assert input_samples_seen(build("small", 499, 1, 2)) < 250
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_defaults_of_shorter_windows_are_those_listed(name):
+    assert PRESETS[name].options_for(499) == PRESETS[name].options
+
+
 def test_options_go_before_the_defaults_of_long_windows():
     options = {"filters": (8, 16), "kernel_size": (3,), "stride": (1,), "pool": (2,)}
     assert pooled_lengths(build("small", 1000, 1, 2, **options)) == [500, 250]
