@@ -138,10 +138,13 @@ def train_model(job: Job) -> Trained:
     Raises:
         EdgeCnnError: the data or the model cannot be used.
     """
+    from edgecnn.zoo import options_of
+
     data = prepare_data(job)
     project = job.project
     inputs = {
         "step": "train",
+        "options": options_of(project.model, data.prepared.input.window_samples),
         "data": data.key,
         "model": project.model.model_dump(mode="json", exclude={"name"}),
         "model_source": _model_source(job),

@@ -62,6 +62,18 @@ def with_learning_rate(training: TrainingSettings, model: ModelSettings) -> Trai
     return training.model_copy(update={"learning_rate": rate})
 
 
+def options_of(model: ModelSettings, window_samples: int) -> dict[str, object]:
+    """Every option of a preset with the value it will have; empty for a model of the user's own.
+
+    Raises:
+        SettingsError: an option is unknown, of the wrong type, or out of range.
+    """
+    preset = PRESETS.get(model.name)
+    if preset is None:
+        return {}
+    return dict(resolve(model.name, preset.options_for(window_samples), model.options).values)
+
+
 def describe() -> list[Description]:
     """List the presets: name, one sentence, options by name."""
     return [(name, preset.description, dict(preset.options)) for name, preset in PRESETS.items()]
