@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,14 +22,15 @@ class Stop(Exception):
 def train_inputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The inputs of the training step of a job, without running it."""
 
-    def inputs_of(model: str = "small", **training: Any) -> dict[str, Any]:
+    def inputs_of(model: str = "small", window_samples: int = 1000, **training: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
 
         def record(_folder: Path, inputs: dict[str, Any], *_: Any, **__: Any) -> None:
             found.update(inputs)
             raise Stop
 
-        monkeypatch.setattr(pipeline, "prepare_data", lambda _: PreparedData("key", None))  # type: ignore[arg-type]
+        prepared: Any = SimpleNamespace(input=SimpleNamespace(window_samples=window_samples))
+        monkeypatch.setattr(pipeline, "prepare_data", lambda _: PreparedData("key", prepared))
         monkeypatch.setattr(pipeline, "run_step", record)
         project = demo_project()
         project = project.model_copy(
@@ -70,3 +72,8 @@ def test_a_changed_learning_rate_of_a_preset_runs_training_again(
 def test_a_users_model_has_the_common_learning_rate(tmp_path: Path) -> None:
     project = demo_project().model_copy(update={"model": ModelSettings(name="mine.py:build_model")})
     assert Job(project, tmp_path, tmp_path).training.learning_rate == LEARNING_RATE
+
+
+def test_a_preset_with_other_defaults_runs_training_again(train_inputs: Any) -> None:
+    short, long = train_inputs(window_samples=499), train_inputs(window_samples=500)
+    assert short["options"]["filters"] != long["options"]["filters"]
