@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test nightly check format clean
 
 $(VENV)/.installed-demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,7 +22,12 @@ demo: $(VENV)/.installed-demo
 	@echo "report: $(CURDIR)/build/ecg_demo/report.html"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# Hours: 100,000 random networks, ten million fuzzed files.
+nightly: $(VENV)/.installed-dev
+	EDGECNN_NETWORKS=100000 EDGECNN_FUZZ_RUNS=10000000 \
+		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout 0 tests/firmware/compiler/test_networks.py tests/fuzz $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -25,3 +25,10 @@ def shared_data() -> Path:
 def shared_models() -> Path:
     """The folder of int8 `.tflite` files; the test is skipped where it is missing."""
     return _shared("models")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file share its fixtures and run in one process; those marked `spread` go wherever there is time."""
+    for item in items:
+        if item.get_closest_marker("spread") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

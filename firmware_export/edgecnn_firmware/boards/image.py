@@ -1,7 +1,7 @@
 """Compiling and linking C into a freestanding image for a target, and what that costs in flash and RAM."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgecnn_firmware.boards.elf import Elf, read_elf
@@ -14,6 +14,9 @@ _COMMON = ("-std=gnu99", "-ffunction-sections", "-fdata-sections", "-fno-common"
 _NO_UNWIND = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 _ZIG = ("-fno-sanitize=all", "-fno-PIC", "-g0")
 _LIMIT_S = 300.0
+_CONSTANT = ("rodata", "data")
+_WEIGHTS = ("_weights", "_operand", "_alpha")
+"""How the names of arrays end that hold numbers of the model file; all others are made from them."""
 _SUPPORT = Path(__file__).resolve().parent / "support"
 
 
@@ -29,6 +32,8 @@ class Image:
         harness: The buffers and the call.
         flash_bytes: Flash of the image less that of one with the same harness and no call; nor is the call counted.
         ram_bytes: Variables of the image, in the same way; without arena, input, output and stack.
+        flash_by_kind: `flash_bytes` in parts: `code`, `weights`, and `tables` for all other constants, such as biases with
+            the factors of requantization. Constants that the compiler took apart have no name and count as tables.
     """
 
     target: Target
@@ -38,6 +43,7 @@ class Image:
     harness: Harness
     flash_bytes: int
     ram_bytes: int
+    flash_by_kind: dict[str, int] = field(default_factory=dict)
 
 
 def build_image(
@@ -81,6 +87,7 @@ def build_image(
         harness,
         _flash_without_harness(whole) - _flash_without_harness(base),
         whole.ram_bytes - base.ram_bytes,
+        _by_kind(whole, base),
     )
 
 
@@ -128,8 +135,30 @@ class _Builder:
 
 
 def _flash_without_harness(elf: Elf) -> int:
-    entry_bytes = -(-elf.symbol(ENTRY).size // 4) * 4  # the function behind it is aligned
-    return elf.flash_bytes - entry_bytes
+    return elf.flash_bytes - _entry_bytes(elf)
+
+
+def _entry_bytes(elf: Elf) -> int:
+    return -(-elf.symbol(ENTRY).size // 4) * 4  # the function behind it is aligned
+
+
+def _by_kind(whole: Elf, base: Elf) -> dict[str, int]:
+    """Flash of an image less that of its harness, by kind."""
+
+    def constants(elf: Elf) -> int:
+        return elf.sections["rodata"] + elf.sections["data"]
+
+    def code(elf: Elf) -> int:
+        return elf.sections["text"] - _entry_bytes(elf)
+
+    # Compilers append a dot and more to the names of what they copy or specialize.
+    objects = [(symbol.name.partition(".")[0], symbol) for symbol in whole.symbols if symbol.section in _CONSTANT]
+    weights = sum(symbol.size for name, symbol in objects if name.endswith(_WEIGHTS))
+    return {
+        "code": code(whole) - code(base),
+        "weights": weights,
+        "tables": constants(whole) - constants(base) - weights,
+    }
 
 
 def _mark_flags(target: Target) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """A compiled network on a virtual board: what one call costs there, and what it computes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.boards.emulator import emulator_version
 from edgecnn_firmware.boards.harness import ARENA, INPUT, OUTPUT, Harness
 from edgecnn_firmware.boards.image import Image, build_image
 from edgecnn_firmware.boards.machine import run
@@ -82,6 +83,10 @@ class BoardMeasurement:
     note: str
     byte_equal: bool | None = None
     """Whether the outputs are those of the reference arithmetic; `None` where that was not asked."""
+    flash_by_kind: dict[str, int] = field(default_factory=dict)
+    """`flash_bytes` in parts: `code`, `weights`, and `tables` for all other constants."""
+    emulator: str = ""
+    """Its name and version."""
 
     @property
     def mean_instructions(self) -> float:
@@ -104,6 +109,7 @@ def measure_program(
     flags: Sequence[str] = ("-O2",),
     watch: bool = False,
     layers: bool = True,
+    limit_s: float = 600.0,
 ) -> BoardMeasurement:
     """Build a program for a board and call it once for each input.
 
@@ -118,6 +124,7 @@ def measure_program(
         flags: For the compiler.
         watch: Check every memory access; many times slower.
         layers: Count per op too, which takes a second build.
+        limit_s: Seconds after which a call is given up.
 
     Raises:
         BoardError: the code does not build, faults, or does not finish.
@@ -142,8 +149,8 @@ def measure_program(
         )
 
     plain = image("plain", marks=False)
-    runs = [run(plain, data, watch=watch) for data in inputs]
-    counted = _layers(program, run(image("marks", marks=True), inputs[-1])) if layers else ()
+    runs = [run(plain, data, watch=watch, limit_s=limit_s) for data in inputs]
+    counted = _layers(program, run(image("marks", marks=True), inputs[-1], limit_s=limit_s)) if layers else ()
     return BoardMeasurement(
         board=board,
         kernels=program.target,
@@ -161,6 +168,8 @@ def measure_program(
         outputs=tuple(found.outputs for found in runs),
         faults=tuple(str(fault) for found in runs for fault in found.faults),
         note=target.note,
+        flash_by_kind=plain.flash_by_kind,
+        emulator=emulator_version(target),
     )
 
 

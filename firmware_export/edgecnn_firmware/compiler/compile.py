@@ -30,6 +30,7 @@ def compile_model(
     target: str = "portable",
     optimize: Optimize = "balanced",
     input_in_arena: bool = False,
+    checksum: bool = False,
 ) -> Program:
     """Compile an int8 network.
 
@@ -42,6 +43,7 @@ def compile_model(
         optimize: `speed` specializes the code of every layer, `balanced` lets layers of one shape share it, `size` keeps
             one copy of each kernel for all layers.
         input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
+        checksum: write a function `PREFIX_crc32` over the constants too.
 
     Raises:
         ModelError: the file is broken, or holds what is not compiled: by op number, name and reason.
@@ -52,17 +54,33 @@ def compile_model(
     if profile not in PROFILES:
         raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
     graph = run_passes(lower_model(read_model(data, name), profile))
-    return compile_graph(graph, prefix, found.name, optimize=optimize, input_in_arena=input_in_arena)
+    return compile_graph(
+        graph,
+        prefix,
+        found.name,
+        optimize=optimize,
+        input_in_arena=input_in_arena,
+        profile=profile,
+        checksum=checksum,
+    )
 
 
 def compile_graph(
-    graph: Graph, prefix: str, target: str, *, optimize: Optimize = "balanced", input_in_arena: bool = False
+    graph: Graph,
+    prefix: str,
+    target: str,
+    *,
+    optimize: Optimize = "balanced",
+    input_in_arena: bool = False,
+    profile: str = "litert",
+    checksum: bool = False,
 ) -> Program:
-    """Plan and emit a graph; arguments as `compile_model`."""
+    """Plan and emit a graph that was lowered with `profile`; arguments as `compile_model`."""
     found = find_target(target)
     graph = with_own_outputs(graph)
     arena, scratch = plan(graph, found, input_in_arena=input_in_arena)
-    return write_program(graph, arena, scratch, prefix, found, optimize)
+    reference = PROFILES[profile].reference
+    return write_program(graph, arena, scratch, prefix, found, optimize, reference, checksum=checksum)
 
 
 def prefix_of(stem: str) -> str:

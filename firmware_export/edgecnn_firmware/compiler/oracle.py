@@ -21,14 +21,23 @@ from edgecnn_firmware.compiler.ops.activation import (
     Table,
 )
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
-from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, Sum
+from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, SquaredDifference, Sum
+from edgecnn_firmware.compiler.ops.matmul import MatMul
 from edgecnn_firmware.compiler.ops.movement import Move
+from edgecnn_firmware.compiler.ops.pointwise import Pointwise
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
-from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
+from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax, ReduceMin
 from edgecnn_firmware.compiler.ops.value import Graph, Op, Value
 
 Array: TypeAlias = npt.NDArray[Any]
-_NUMPY: Final = {"int8": np.int8, "uint8": np.uint8, "int32": np.int32, "int64": np.int64, "float32": np.float32}
+_NUMPY: Final = {
+    "int8": np.int8,
+    "uint8": np.uint8,
+    "int32": np.int32,
+    "int64": np.int64,
+    "float32": np.float32,
+    "bool": np.bool_,
+}
 
 
 class Oracle:
@@ -94,7 +103,7 @@ def _dense(op: Dense, inputs: Sequence[Array]) -> Array:
 
 @evaluate.register
 def _move(op: Move, inputs: Sequence[Array]) -> Array:
-    output = np.zeros(op.output.elements, _NUMPY[op.output.type])
+    output: Array = np.zeros(op.output.elements, _NUMPY[op.output.type])
     if op.fill is not None:
         output[:] = op.fill
     for part in op.parts:
@@ -135,6 +144,12 @@ def _reduce_max(op: ReduceMax, inputs: Sequence[Array]) -> Array:
 
 
 @evaluate.register
+def _reduce_min(op: ReduceMin, inputs: Sequence[Array]) -> Array:
+    found: Array = inputs[0].reshape(-1, op.rows, op.output.channels).min(axis=1)
+    return found
+
+
+@evaluate.register
 def _sum(op: Sum, inputs: Sequence[Array]) -> Array:
     return op.parameters.apply(*op.operands(list(inputs)))
 
@@ -147,10 +162,30 @@ def _product(op: Product, inputs: Sequence[Array]) -> Array:
 
 
 @evaluate.register
+def _squared_difference(op: SquaredDifference, inputs: Sequence[Array]) -> Array:
+    return op.parameters.apply(*op.operands(list(inputs)))
+
+
+@evaluate.register
+def _matmul(op: MatMul, inputs: Sequence[Array]) -> Array:
+    a, b = (
+        array.reshape(op.batches, -1, op.inner).astype(np.int64) - value.affine.zero_point
+        for array, value in zip(inputs, op.inputs, strict=True)
+    )
+    sums = a @ b.transpose(0, 2, 1)
+    return op.requantization.apply(sums[..., None])[..., 0]
+
+
+@evaluate.register
 def _extreme(op: Extreme, inputs: Sequence[Array]) -> Array:
     a, b = op.operands(list(inputs))
     found: Array = (np.minimum if op.kind == "min" else np.maximum)(a, b).astype(np.int8)
     return found
+
+
+@evaluate.register
+def _pointwise(op: Pointwise, inputs: Sequence[Array]) -> Array:
+    return op.compute(*op.operands(list(inputs)))
 
 
 @evaluate.register
@@ -173,7 +208,7 @@ def _log_softmax(op: LogSoftmax, inputs: Sequence[Array]) -> Array:
 @evaluate.register
 def _prelu(op: PRelu, inputs: Sequence[Array]) -> Array:
     centered = inputs[0].astype(np.int64) - op.inputs[0].affine.zero_point
-    slopes = op.alpha.astype(np.int64) - op.alpha_zero_point
+    slopes = np.resize(op.alpha.astype(np.int64), inputs[0].shape) - op.alpha_zero_point
     rising = multiply_by_multiplier(centered, *op.positive)
     falling = multiply_by_multiplier(centered * slopes, *op.negative)
     found = np.where(centered >= 0, rising, falling) + op.output.affine.zero_point

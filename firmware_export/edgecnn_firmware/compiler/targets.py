@@ -18,6 +18,8 @@ class Target:
     """Armv8.1-M vector extension (Helium)."""
     vnni: bool = False
     """AVX-512 with VNNI."""
+    avx2: bool = False
+    """AVX2 of x86-64."""
     neon: bool = False
     """NEON of 64-bit Arm; whether with the dot product is up to the C compiler's flags."""
 
@@ -33,6 +35,7 @@ TARGETS: Final[dict[str, Target]] = {
             "x86-64 with AVX-512 VNNI (compile with -march=native or -march=x86-64-v4 -mavx512vnni)",
             vnni=True,
         ),
+        Target("x86-64-avx2", "x86-64 with AVX2 (compile with -march=native or -march=x86-64-v3)", avx2=True),
         Target(
             "aarch64",
             "64-bit Arm with NEON (compile with -mcpu=native, or with -march=armv8.2-a+dotprod for the dot product)",

@@ -5,6 +5,9 @@
 #include "edgecnn_patch.h"
 #include "edgecnn_vnni.h"
 
+/* Of a channel's taps, so many times four have their weights in registers. */
+#define EDGECNN_VNNI_QUADS 2
+
 /* Copy one row of `channels` int8 as uint8 by adding 128, in whole blocks of 64. With vectors, the words of a block are
  * transposed, so that interleaving the bytes of four rows gives sixteen channels in order. */
 EDGECNN_INLINE void edgecnn_vnni_copy_row(uint8_t *to, const int8_t *from, int channels) {
@@ -23,51 +26,100 @@ EDGECNN_INLINE void edgecnn_vnni_copy_row(uint8_t *to, const int8_t *from, int c
 #endif
 }
 
-/* Sums of `vectors` times sixteen channels += products of four rows; w: 4 x 16 x 4 bytes. */
-EDGECNN_INLINE void edgecnn_vnni_add_rows(edgecnn_v16 *sums, int vectors, const uint8_t *x0, const uint8_t *x1,
-                                          const uint8_t *x2, const uint8_t *x3, const int8_t *w) {
+/* Sums of one or two times sixteen channels += products of four rows; the channels are the lower half of 64 or the
+ * upper. w: the weights of the vectors. */
+EDGECNN_INLINE void edgecnn_vnni_add_rows(edgecnn_v16 *sums, int vectors, int upper, const uint8_t *x0,
+                                          const uint8_t *x1, const uint8_t *x2, const uint8_t *x3,
+                                          const edgecnn_v16_weights *w) {
 #if EDGECNN_HAS_VNNI
     const __m512i a = _mm512_loadu_si512((const void *)x0), b = _mm512_loadu_si512((const void *)x1);
     const __m512i c = _mm512_loadu_si512((const void *)x2), d = _mm512_loadu_si512((const void *)x3);
-    const __m512i low0 = _mm512_unpacklo_epi8(a, b), high0 = _mm512_unpackhi_epi8(a, b);
-    const __m512i low1 = _mm512_unpacklo_epi8(c, d), high1 = _mm512_unpackhi_epi8(c, d);
-    sums[0] = edgecnn_v16_dot(sums[0], _mm512_unpacklo_epi16(low0, low1), edgecnn_v16_load_weights(w));
+    const __m512i p = upper ? _mm512_unpackhi_epi8(a, b) : _mm512_unpacklo_epi8(a, b);
+    const __m512i q = upper ? _mm512_unpackhi_epi8(c, d) : _mm512_unpacklo_epi8(c, d);
+    sums[0] = edgecnn_v16_dot(sums[0], _mm512_unpacklo_epi16(p, q), w[0]);
     if (vectors > 1)
-        sums[1] = edgecnn_v16_dot(sums[1], _mm512_unpackhi_epi16(low0, low1), edgecnn_v16_load_weights(w + 64));
-    if (vectors > 2)
-        sums[2] = edgecnn_v16_dot(sums[2], _mm512_unpacklo_epi16(high0, high1), edgecnn_v16_load_weights(w + 128));
-    if (vectors > 3)
-        sums[3] = edgecnn_v16_dot(sums[3], _mm512_unpackhi_epi16(high0, high1), edgecnn_v16_load_weights(w + 192));
+        sums[1] = edgecnn_v16_dot(sums[1], _mm512_unpackhi_epi16(p, q), w[1]);
 #else
-    for (int i = 0; i < 16 * vectors; ++i)
-        sums[i / 16].lane[i % 16] +=
-            x0[i] * w[4 * i] + x1[i] * w[4 * i + 1] + x2[i] * w[4 * i + 2] + x3[i] * w[4 * i + 3];
+    for (int n = 0; n < vectors; ++n)
+        for (int i = 0; i < 16; ++i) {
+            const int at = 32 * upper + 16 * n + i;
+            sums[n].lane[i] +=
+                x0[at] * w[n][4 * i] + x1[at] * w[n][4 * i + 1] + x2[at] * w[n][4 * i + 2] + x3[at] * w[n][4 * i + 3];
+        }
 #endif
 }
 
-/* All rows of the channels from c on; x: the copy, a row of which takes `pitch` bytes. */
-EDGECNN_INLINE void edgecnn_vnni_depthwise(const edgecnn_window *window, const edgecnn_requantization *requantization,
-                                           const uint8_t *x, int pitch, const int8_t *weights, const int32_t *start,
-                                           int c, int vectors, int8_t *output) {
-    const int count = edgecnn_min(window->out - c, 64);
-    const int next = window->dilation * pitch, quads = (window->kernel + 3) / 4;
+/* Constants of one or two times sixteen channels, which stay in registers over all rows. */
+typedef struct {
+    edgecnn_v16 start[2];
+    edgecnn_v16_weights weights[2 * EDGECNN_VNNI_QUADS];
+    edgecnn_vnni_table table[2];
+} edgecnn_vnni_lanes;
+
+/* Output rows `row` and, of two, the next; x: the copy from the block's channels on, w: the block's weights. */
+EDGECNN_INLINE void edgecnn_vnni_depthwise_rows(const edgecnn_window *window,
+                                                const edgecnn_requantization *requantization,
+                                                const edgecnn_vnni_lanes *lanes, const uint8_t *x, int pitch,
+                                                const int8_t *w, int upper, int vectors, int row, int rows, int count,
+                                                int8_t *to) {
+    const int next = window->dilation * pitch, last = window->kernel - 1;
     /* Three taps are taken as 0, 1, 1, 2: the second pair of a row is the first of the next. */
     const int three = window->kernel == 3;
-    for (int row = 0; row < window->rows; ++row) {
-        const uint8_t *from = x + row * window->stride * pitch + c;
-        const int8_t *w = weights + c * quads * 4;
-        edgecnn_v16 sums[4];
-        EDGECNN_UNROLL(4)
-        for (int n = 0; n < vectors; ++n)
-            sums[n] = edgecnn_v16_load(start + c + 16 * n);
-        for (int k = 0; k < window->kernel; k += 4, w += 256) {
-            const int last = window->kernel - 1;
-            edgecnn_vnni_add_rows(sums, vectors, from + k * next, from + edgecnn_min(k + 1, last) * next,
+    edgecnn_v16 sums[4];
+    EDGECNN_VNNI_UNROLL(2)
+    for (int n = 0; n < rows; ++n) {
+        const uint8_t *const from = x + (row + n) * window->stride * pitch;
+        edgecnn_v16 *const sum = sums + n * vectors;
+        sum[0] = lanes->start[0];
+        if (vectors > 1)
+            sum[1] = lanes->start[1];
+        EDGECNN_VNNI_UNROLL(2)
+        for (int k = 0; k < window->kernel; k += 4) {
+            const int8_t *const at = w + k * 64;
+            edgecnn_v16_weights quad[2];
+            if (k < 4 * EDGECNN_VNNI_QUADS) {
+                quad[0] = lanes->weights[k / 2];
+                quad[1] = lanes->weights[k / 2 + 1];
+            } else {
+                quad[0] = edgecnn_v16_load_weights(at);
+                quad[1] = edgecnn_v16_load_weights(at + 64);
+            }
+            edgecnn_vnni_add_rows(sum, vectors, upper, from + k * next, from + edgecnn_min(k + 1, last) * next,
                                   from + (three ? 1 : edgecnn_min(k + 2, last)) * next,
-                                  from + edgecnn_min(k + 3, last) * next, w);
+                                  from + edgecnn_min(k + 3, last) * next, quad);
         }
-        edgecnn_v16_store(requantization, c, 0, 4, sums, vectors, count, 0, output + row * window->out + c);
     }
+    EDGECNN_VNNI_UNROLL(4)
+    for (int n = 0; n < rows * vectors; ++n)
+        sums[n] = edgecnn_vnni_requantize(requantization, sums[n], &lanes->table[n % vectors]);
+    edgecnn_v16_write_pair(requantization, sums, vectors, rows, count, window->out, to);
+}
+
+/* All rows of up to 32 channels from c on, the lower or upper half of a block; x: the copy, a row of which takes
+ * `pitch` bytes; weights: those of the block's half. */
+EDGECNN_INLINE void edgecnn_vnni_depthwise(const edgecnn_window *window, const edgecnn_requantization *requantization,
+                                           const uint8_t *x, int pitch, const int8_t *weights, const int32_t *start,
+                                           int c, int upper, int vectors, int8_t *output) {
+    const int count = edgecnn_min(window->out - c, 32), words = edgecnn_vnni_words(requantization);
+    const int8_t *w = weights;
+    edgecnn_vnni_lanes lanes;
+    int row = 0;
+    EDGECNN_VNNI_UNROLL(2)
+    for (int n = 0; n < 2; ++n) {
+        const int at = n < vectors ? n : 0;
+        lanes.start[n] = edgecnn_v16_load(start + c + 16 * at);
+        lanes.table[n] = edgecnn_vnni_load_table(requantization, requantization->table + (c / 16 + at) * words);
+        EDGECNN_VNNI_UNROLL(2)
+        for (int q = 0; q < EDGECNN_VNNI_QUADS; ++q)
+            lanes.weights[2 * q + n] = edgecnn_v16_load_weights(w + (4 * q < window->kernel ? q : 0) * 256 + 64 * at);
+    }
+    x += c - 32 * upper;
+    for (; row + 2 <= window->rows; row += 2)
+        edgecnn_vnni_depthwise_rows(window, requantization, &lanes, x, pitch, w, upper, vectors, row, 2, count,
+                                    output + row * window->out + c);
+    if (window->rows % 2)
+        edgecnn_vnni_depthwise_rows(window, requantization, &lanes, x, pitch, w, upper, vectors, row, 1, count,
+                                    output + row * window->out + c);
 }
 
 /* Input (length, channels), output (rows, channels), int8 and row-major. weights: for each 64 channels (with zeros up
@@ -82,18 +134,26 @@ EDGECNN_KERNEL void edgecnn_depthwise1d_vnni(const edgecnn_window *window, const
     const int last = (window->rows - 1) * window->stride + (window->kernel - 1) * window->dilation + 1;
     const int total = edgecnn_max(last, window->length + window->pad_before);
     const int end = window->pad_before + window->length;
-    const int pitch = (window->in + 63) / 64 * 64;
+    const int pitch = (window->in + 63) / 64 * 64, quads = (window->kernel + 3) / 4;
     const uint8_t zero = (uint8_t)(window->zero_point + 128);
     int c = 0;
     edgecnn_vnni_fill(x, zero, window->pad_before * pitch);
     for (int row = 0; row < window->length; ++row)
         edgecnn_vnni_copy_row(x + (window->pad_before + row) * pitch, input + row * window->in, window->in);
     edgecnn_vnni_fill(x + end * pitch, zero, (total - end) * pitch);
-    for (; c + 64 <= window->out; c += 64)
-        edgecnn_vnni_depthwise(window, requantization, x, pitch, weights, start, c, 4, output);
-    if (c < window->out)
-        edgecnn_vnni_depthwise(window, requantization, x, pitch, weights, start, c, (window->out - c + 15) / 16,
-                               output);
+    for (; c + 64 <= window->out; c += 64) {
+        const int8_t *const w = weights + c * quads * 4;
+        edgecnn_vnni_depthwise(window, requantization, x, pitch, w, start, c, 0, 2, output);
+        edgecnn_vnni_depthwise(window, requantization, x, pitch, w + 128, start, c + 32, 1, 2, output);
+    }
+    if (c < window->out) {
+        const int8_t *const w = weights + c * quads * 4;
+        const int rest = window->out - c;
+        edgecnn_vnni_depthwise(window, requantization, x, pitch, w, start, c, 0, rest > 16 ? 2 : 1, output);
+        if (rest > 32)
+            edgecnn_vnni_depthwise(window, requantization, x, pitch, w + 128, start, c + 32, 1, rest > 48 ? 2 : 1,
+                                   output);
+    }
 }
 
 #endif

@@ -17,12 +17,16 @@ typedef struct {
     int32_t clamp_min, clamp_max;
 } edgecnn_pair_line;
 
+/* x * factor >> 8 of a byte, in 32 bits; of most sums the second product is none, since the factor's low byte is 0. */
+EDGECNN_INLINE int32_t edgecnn_part(int32_t x, int32_t factor) {
+    return x * (factor >> 8) + ((x * (factor & 255)) >> 8);
+}
+
 EDGECNN_KERNEL void edgecnn_add_line(const edgecnn_pairs *n, const edgecnn_pair_line *l, const int8_t *a,
                                      const int8_t *b, int8_t *output) {
     for (int row = 0; row < n->rows; ++row, a += n->a_step, b += n->b_step, output += n->channels) {
         for (int i = 0; i < n->channels; ++i) {
-            int32_t t = (int32_t)(((int64_t)a[i] * l->first) >> 8) + (int32_t)(((int64_t)b[i] * l->second) >> 8);
-            t += l->addend;
+            int32_t t = l->addend + edgecnn_part(a[i], l->first) + edgecnn_part(b[i], l->second);
             if (l->drop)
                 t += (t >> 31) & l->drop;
             t = (t + l->offset) >> l->shift;
@@ -70,6 +74,29 @@ EDGECNN_KERNEL void edgecnn_mul(const edgecnn_pairs *n, const edgecnn_requantiza
     for (int row = 0; row < n->rows; ++row, a += n->a_step, b += n->b_step, output += n->channels)
         for (int i = 0; i < n->channels; ++i)
             output[i] = (int8_t)edgecnn_requantize(requantization, 0, (a[i] - a_zero_point) * (b[i] - b_zero_point));
+}
+
+/* Operands of SQUARED_DIFFERENCE are shifted by 7, not by 20; the square of their difference stays below 2^30. */
+typedef struct {
+    edgecnn_scaling first, second;
+    int32_t multiplier;
+    int right_shift;
+    int32_t zero_point;
+} edgecnn_square;
+
+EDGECNN_INLINE int32_t edgecnn_scale_7(const edgecnn_scaling *s, int32_t x) {
+    return edgecnn_rdpot(edgecnn_srdhm((x - s->zero_point) * 128, s->multiplier), s->right_shift);
+}
+
+EDGECNN_KERNEL void edgecnn_squared_difference(const edgecnn_pairs *n, const edgecnn_square *s, const int8_t *a,
+                                               const int8_t *b, int8_t *output) {
+    for (int row = 0; row < n->rows; ++row, a += n->a_step, b += n->b_step, output += n->channels) {
+        for (int i = 0; i < n->channels; ++i) {
+            const int32_t difference = edgecnn_scale_7(&s->first, a[i]) - edgecnn_scale_7(&s->second, b[i]);
+            const int32_t y = edgecnn_rdpot(edgecnn_srdhm(difference * difference, s->multiplier), s->right_shift);
+            output[i] = (int8_t)edgecnn_clamp_int8(y + s->zero_point);
+        }
+    }
 }
 
 EDGECNN_KERNEL void edgecnn_extreme(const edgecnn_pairs *n, int largest, const int8_t *a, const int8_t *b,

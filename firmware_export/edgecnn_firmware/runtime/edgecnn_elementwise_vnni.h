@@ -6,12 +6,12 @@
 #include "edgecnn_vnni.h"
 
 #if EDGECNN_HAS_VNNI
-/* x * m >> 8 of sixteen bytes: |m| < 2^30 in two parts, of which the upper is a whole number of 256ths of the product.
- */
+/* edgecnn_part of sixteen bytes. */
 EDGECNN_INLINE __m512i edgecnn_vnni_part(__m512i x, int32_t m) {
     const __m512i upper = _mm512_mullo_epi32(x, _mm512_set1_epi32(m >> 8));
-    const __m512i lower = _mm512_mullo_epi32(x, _mm512_set1_epi32(m & 255));
-    return _mm512_add_epi32(upper, _mm512_srai_epi32(lower, 8));
+    if (!(m & 255))
+        return upper;
+    return _mm512_add_epi32(upper, _mm512_srai_epi32(_mm512_mullo_epi32(x, _mm512_set1_epi32(m & 255)), 8));
 }
 
 EDGECNN_INLINE __m512i edgecnn_vnni_line(const edgecnn_pair_line *l, __m128i a, __m128i b) {

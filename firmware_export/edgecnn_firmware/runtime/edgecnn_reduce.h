@@ -67,6 +67,18 @@ EDGECNN_KERNEL void edgecnn_reduce_max(int groups, int count, int channels, cons
     }
 }
 
+/* Minimum of each `count` rows of a channel. */
+EDGECNN_KERNEL void edgecnn_reduce_min(int groups, int count, int channels, const int8_t *input, int8_t *output) {
+    for (int g = 0; g < groups; ++g, input += count * channels, output += channels) {
+        for (int c = 0; c < channels; ++c) {
+            int32_t y = 127;
+            for (int row = 0; row < count; ++row)
+                y = edgecnn_min(y, input[row * channels + c]);
+            output[c] = (int8_t)y;
+        }
+    }
+}
+
 /* Index of the first largest element of each row. */
 EDGECNN_INLINE int edgecnn_arg_max(int columns, const int8_t *input) {
     int best = 0;

@@ -12,6 +12,14 @@
 #define EDGECNN_HAS_VNNI 0
 #endif
 
+/* Loops over registers are unrolled where their counts are constants; where one copy serves all layers they stay loops.
+ */
+#if defined(EDGECNN_OPTIMIZE_SIZE)
+#define EDGECNN_VNNI_UNROLL(n)
+#else
+#define EDGECNN_VNNI_UNROLL(n) EDGECNN_UNROLL(n)
+#endif
+
 /* Sixteen int32, one for each of sixteen output channels; four unsigned bytes for each of them to multiply; and the
  * weights of sixteen channels, four bytes each. */
 #if EDGECNN_HAS_VNNI
@@ -33,6 +41,14 @@ typedef const int8_t *edgecnn_v16_weights;
 EDGECNN_INLINE const int32_t *edgecnn_vnni_fresh(const int32_t *from) {
 #if EDGECNN_HAS_VNNI
     __asm__ volatile("" : "+r"(from));
+#endif
+    return from;
+}
+
+/* The same of sums, which thereby lie in memory. */
+EDGECNN_INLINE const edgecnn_v16 *edgecnn_vnni_fresh_sums(const edgecnn_v16 *from) {
+#if EDGECNN_HAS_VNNI
+    __asm__ volatile("" : "+r"(from) : : "memory");
 #endif
     return from;
 }
@@ -98,24 +114,58 @@ EDGECNN_INLINE edgecnn_v16 edgecnn_v16_max(edgecnn_v16 a, edgecnn_v16 b) {
 #endif
 }
 
+/* Whether products and addends are summed in 64 bits, which saves the shift before. */
+EDGECNN_INLINE int edgecnn_vnni_wide(const edgecnn_requantization *r) {
+    return r->form == EDGECNN_LINE && r->shift >= r->pre_shift;
+}
+
+/* Words of the table for sixteen channels, in sixteens:
+ * wide: multipliers; then addends times 2^(32 - pre_shift) as int64, first of even channels, then of odd ones;
+ * EDGECNN_LINE otherwise: multipliers, addends;
+ * EDGECNN_SIGNED_LINE: multipliers, addends with the offset, addends without it times -1, drops. A high product below
+ * the third gets the fourth. */
+EDGECNN_INLINE int edgecnn_vnni_words(const edgecnn_requantization *r) {
+    return r->form == EDGECNN_SIGNED_LINE ? 64 : edgecnn_vnni_wide(r) ? 48 : 32;
+}
+
 #if EDGECNN_HAS_VNNI
 /* The lowest `count` of 64 bits, 1 to 64. */
 EDGECNN_INLINE __mmask64 edgecnn_vnni_mask(int count) { return ~(__mmask64)0 >> (64 - count); }
 
-/* Sixteen sums, neither clamped nor narrowed; t: the first of their multipliers. */
-EDGECNN_INLINE __m512i edgecnn_vnni_requantize(const edgecnn_requantization *r, __m512i sums, const int32_t *t) {
-    const __m512i x = r->pre_shift ? _mm512_slli_epi32(sums, (unsigned)r->pre_shift) : sums;
-    /* Bits 32 to 63 of the products: those of even channels come from one multiplication, of odd ones from another.
-     * From t + 1 on, odd multipliers lie where even ones do from t on. */
-    const __m512i even = _mm512_mul_epi32(x, _mm512_loadu_si512((const void *)t));
-    const __m512i odd =
-        _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), _mm512_loadu_si512((const void *)(t + 1)));
-    __m512i y = _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5);
-    y = _mm512_add_epi32(y, _mm512_loadu_si512((const void *)(t + 16)));
-    if (r->form == EDGECNN_SIGNED_LINE) {
-        const __m512i drop = _mm512_and_si512(_mm512_srai_epi32(y, 31), _mm512_loadu_si512((const void *)(t + 32)));
-        y = _mm512_add_epi32(_mm512_add_epi32(y, drop), _mm512_set1_epi32(r->offset));
+/* The table of sixteen channels in registers. */
+typedef struct {
+    __m512i even, odd, first, second, third;
+} edgecnn_vnni_table;
+
+EDGECNN_INLINE edgecnn_vnni_table edgecnn_vnni_load_table(const edgecnn_requantization *r, const int32_t *t) {
+    edgecnn_vnni_table table;
+    table.even = _mm512_loadu_si512((const void *)t);
+    table.odd = _mm512_shuffle_epi32(table.even, (_MM_PERM_ENUM)0xf5);
+    table.first = _mm512_loadu_si512((const void *)(t + 16));
+    table.second = edgecnn_vnni_words(r) > 32 ? _mm512_loadu_si512((const void *)(t + 32)) : table.first;
+    table.third = edgecnn_vnni_words(r) > 48 ? _mm512_loadu_si512((const void *)(t + 48)) : table.first;
+    return table;
+}
+
+/* Sixteen sums, neither clamped nor narrowed. */
+EDGECNN_INLINE __m512i edgecnn_vnni_requantize(const edgecnn_requantization *r, __m512i sums,
+                                               const edgecnn_vnni_table *t) {
+    const int wide = edgecnn_vnni_wide(r);
+    const __m512i x = wide || !r->pre_shift ? sums : _mm512_slli_epi32(sums, (unsigned)r->pre_shift);
+    /* Products of even channels come from one multiplication, of odd ones from another. */
+    __m512i even = _mm512_mul_epi32(x, t->even);
+    __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), t->odd);
+    __m512i high, y;
+    if (wide) {
+        even = _mm512_add_epi64(even, t->first);
+        odd = _mm512_add_epi64(odd, t->second);
     }
+    high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5);
+    if (wide)
+        return _mm512_srai_epi32(high, (unsigned)(r->shift - r->pre_shift));
+    y = _mm512_add_epi32(high, t->first);
+    if (r->form == EDGECNN_SIGNED_LINE)
+        y = _mm512_mask_add_epi32(y, _mm512_cmplt_epi32_mask(high, t->second), y, t->third);
     return _mm512_srai_epi32(y, (unsigned)r->shift);
 }
 
@@ -148,50 +198,75 @@ EDGECNN_INLINE void edgecnn_vnni_write(__m512i bytes, int count, int larger, int
     }
 }
 #else
+typedef const int32_t *edgecnn_vnni_table;
+
+EDGECNN_INLINE edgecnn_vnni_table edgecnn_vnni_load_table(const edgecnn_requantization *r, const int32_t *t) {
+    (void)r;
+    return t;
+}
+
 /* One sum of channel `lane` of the sixteen whose table is t. */
-EDGECNN_INLINE int8_t edgecnn_vnni_requantize(const edgecnn_requantization *r, int32_t sum, const int32_t *t,
-                                              int lane) {
-    int32_t y = edgecnn_high_mul_add(edgecnn_shift_left(sum, r->pre_shift), t[lane], t[16 + lane]);
-    if (r->form == EDGECNN_SIGNED_LINE)
-        y += ((y >> 31) & t[32 + lane]) + r->offset;
-    return (int8_t)edgecnn_clamp(y >> r->shift, r->clamp_min, r->clamp_max);
+EDGECNN_INLINE int32_t edgecnn_vnni_requantize_one(const edgecnn_requantization *r, int32_t sum, const int32_t *t,
+                                                   int lane) {
+    int32_t y;
+    if (edgecnn_vnni_wide(r)) {
+        const int32_t *const two = t + 16 + lane % 2 * 16 + lane / 2 * 2;
+        const int64_t addend = (int64_t)(((uint64_t)(uint32_t)two[1] << 32) | (uint32_t)two[0]);
+        y = (int32_t)(((int64_t)sum * t[lane] + addend) >> (32 - r->pre_shift + r->shift));
+    } else {
+        const int32_t high = edgecnn_high_mul_add(edgecnn_shift_left(sum, r->pre_shift), t[lane], 0);
+        uint32_t total = (uint32_t)high + (uint32_t)t[16 + lane];
+        if (r->form == EDGECNN_SIGNED_LINE && high < t[32 + lane])
+            total += (uint32_t)t[48 + lane];
+        y = (int32_t)total >> r->shift;
+    }
+    return edgecnn_clamp(y, r->clamp_min, r->clamp_max);
+}
+
+EDGECNN_INLINE edgecnn_v16 edgecnn_vnni_requantize(const edgecnn_requantization *r, edgecnn_v16 sums,
+                                                   const edgecnn_vnni_table *t) {
+    for (int i = 0; i < 16; ++i)
+        sums.lane[i] = edgecnn_vnni_requantize_one(r, sums.lane[i], *t, i);
+    return sums;
 }
 #endif
 
-/* Requantize `vectors` (1 to 4) times sixteen sums and write the first `count` bytes of all, which lie next to each
- * other. The first vector is group `first` of `groups` groups of sixteen channels from c on, and groups repeat. Tables
- * are by columns here: sixteen multipliers, sixteen addends and, for EDGECNN_SIGNED_LINE, sixteen drops. `larger`: keep
- * what is there where that is larger. */
-EDGECNN_INLINE void edgecnn_v16_store(const edgecnn_requantization *r, int c, int first, int groups,
-                                      const edgecnn_v16 *sums, int vectors, int count, int larger, int8_t *to) {
-    const int words = 16 * edgecnn_table_words(r);
-    const int32_t *const t = edgecnn_vnni_fresh(r->table + c / 16 * words);
+/* Requantize `vectors` (1 to 4) times sixteen sums; `first`: the first of them among rows of `groups` groups of sixteen
+ * channels from c on. What comes is ready for edgecnn_v16_write and no other use. */
+EDGECNN_INLINE void edgecnn_v16_requantize(const edgecnn_requantization *r, int c, int groups, int first, int vectors,
+                                           const edgecnn_v16 *sums, edgecnn_v16 *y) {
+    const int words = edgecnn_vnni_words(r);
+    const int32_t *const table = edgecnn_vnni_fresh(r->table + c / 16 * words);
+    EDGECNN_VNNI_UNROLL(4)
+    for (int n = 0; n < vectors; ++n) {
+        const edgecnn_vnni_table t = edgecnn_vnni_load_table(r, table + (first + n) % groups * words);
+        y[n] = edgecnn_vnni_requantize(r, sums[n], &t);
+    }
+}
+
+/* Write the first `count` bytes of `vectors` (1 to 4) times sixteen results, which lie next to each other. `larger`:
+ * keep what is there where that is larger. */
+EDGECNN_INLINE void edgecnn_v16_write(const edgecnn_requantization *r, const edgecnn_v16 *y, int vectors, int count,
+                                      int larger, int8_t *to) {
 #if EDGECNN_HAS_VNNI
-    const __m512i a = edgecnn_vnni_requantize(r, sums[0], t + first % groups * words);
-    const __m512i b = vectors > 1 ? edgecnn_vnni_requantize(r, sums[1], t + (first + 1) % groups * words) : a;
-    const __m512i d = vectors > 2 ? edgecnn_vnni_requantize(r, sums[2], t + (first + 2) % groups * words) : a;
-    const __m512i e = vectors > 3 ? edgecnn_vnni_requantize(r, sums[3], t + (first + 3) % groups * words) : a;
-    const __m512i bytes = edgecnn_vnni_clamp(edgecnn_vnni_narrow(a, b, d, e), r->clamp_min, r->clamp_max);
+    const __m512i b = vectors > 1 ? y[1] : y[0], c = vectors > 2 ? y[2] : y[0], d = vectors > 3 ? y[3] : y[0];
+    const __m512i bytes = edgecnn_vnni_clamp(edgecnn_vnni_narrow(y[0], b, c, d), r->clamp_min, r->clamp_max);
     edgecnn_vnni_write(bytes, count, larger, to);
 #else
+    (void)r;
     for (int i = 0; i < count && i < 16 * vectors; ++i) {
-        const int32_t *const table = t + (first + i / 16) % groups * words;
-        const int8_t y = edgecnn_vnni_requantize(r, sums[i / 16].lane[i % 16], table, i % 16);
-        to[i] = larger && to[i] > y ? to[i] : y;
+        const int8_t one = (int8_t)y[i / 16].lane[i % 16];
+        to[i] = larger && to[i] > one ? to[i] : one;
     }
 #endif
 }
 
 /* The same for up to four rows of `out` channels, a multiple of 4 below 16, one vector each. */
-EDGECNN_INLINE void edgecnn_v16_store_narrow(const edgecnn_requantization *r, int out, const edgecnn_v16 *sums,
-                                             int rows, int8_t *to) {
+EDGECNN_INLINE void edgecnn_v16_write_narrow(const edgecnn_requantization *r, int out, const edgecnn_v16 *y, int rows,
+                                             int8_t *to) {
 #if EDGECNN_HAS_VNNI
-    const int32_t *const t = edgecnn_vnni_fresh(r->table);
-    const __m512i a = edgecnn_vnni_requantize(r, sums[0], t);
-    const __m512i b = rows > 1 ? edgecnn_vnni_requantize(r, sums[1], t) : a;
-    const __m512i c = rows > 2 ? edgecnn_vnni_requantize(r, sums[2], t) : a;
-    const __m512i d = rows > 3 ? edgecnn_vnni_requantize(r, sums[3], t) : a;
-    const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    const __m512i b = rows > 1 ? y[1] : y[0], c = rows > 2 ? y[2] : y[0], d = rows > 3 ? y[3] : y[0];
+    const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(y[0], b), _mm512_packs_epi32(c, d));
     /* Four bytes of each row follow each other. */
     const __m512i order = out == 4   ? _mm512_setr_epi32(0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
                           : out == 8 ? _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -199,9 +274,33 @@ EDGECNN_INLINE void edgecnn_v16_store_narrow(const edgecnn_requantization *r, in
     const __m512i packed = _mm512_permutexvar_epi32(order, bytes);
     edgecnn_vnni_write(edgecnn_vnni_clamp(packed, r->clamp_min, r->clamp_max), rows * out, 0, to);
 #else
+    (void)r;
     for (int row = 0; row < rows; ++row)
         for (int i = 0; i < out; ++i)
-            to[row * out + i] = edgecnn_vnni_requantize(r, sums[row].lane[i], r->table, i);
+            to[row * out + i] = (int8_t)y[row].lane[i];
+#endif
+}
+
+/* Two rows of 16 or 32 channels, one or two vectors each: write the first `count` bytes of each, `pitch` bytes apart.
+ */
+EDGECNN_INLINE void edgecnn_v16_write_pair(const edgecnn_requantization *r, const edgecnn_v16 *y, int vectors, int rows,
+                                           int count, int pitch, int8_t *to) {
+#if EDGECNN_HAS_VNNI
+    const __m512i a1 = vectors > 1 ? y[1] : y[0];
+    const __m512i b0 = rows > 1 ? y[vectors] : y[0], b1 = rows > 1 && vectors > 1 ? y[3] : b0;
+    const __m512i bytes = edgecnn_vnni_clamp(edgecnn_vnni_narrow(y[0], a1, b0, b1), r->clamp_min, r->clamp_max);
+    const __mmask32 mask = ~(__mmask32)0 >> (32 - count);
+    if (count == 32)
+        _mm256_storeu_si256((__m256i *)(void *)to, _mm512_castsi512_si256(bytes));
+    else
+        _mm256_mask_storeu_epi8(to, mask, _mm512_castsi512_si256(bytes));
+    if (rows > 1 && count == 32)
+        _mm256_storeu_si256((__m256i *)(void *)(to + pitch), _mm512_extracti64x4_epi64(bytes, 1));
+    else if (rows > 1)
+        _mm256_mask_storeu_epi8(to + pitch, mask, _mm512_extracti64x4_epi64(bytes, 1));
+#else
+    for (int row = 0; row < rows; ++row)
+        edgecnn_v16_write(r, y + row * vectors, vectors, count, 0, to + row * pitch);
 #endif
 }
 

@@ -9,7 +9,7 @@ import pytest
 from edgecnn_firmware.boards.program import KERNELS_OF_BOARD, BoardMeasurement, measure_program
 from edgecnn_firmware.boards.targets import TARGETS
 from edgecnn_firmware.compiler.compile import compile_model
-from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.compiler.emit.program import STACK_BYTES, Program
 from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.errors import MissingDependency, SettingsError
 
@@ -58,6 +58,8 @@ def check_seeds(seeds: tuple[int, ...], board: str, kernels: str, work: Path, **
         found = measure(program, board, windows, work / str(seed), **options)
         assert found.outputs == expected(program, windows), f"seed {seed}"
         assert found.faults == (), f"seed {seed}"
+        # The header promises it for 32-bit cores.
+        assert found.stack_bytes < STACK_BYTES or board.startswith("aarch64"), f"seed {seed}"
 
 
 @pytest.mark.parametrize(("board", "kernels"), BOARDS)
@@ -111,6 +113,20 @@ def test_counts_add_up(board: str, kernels: str, shared_models: Path, tmp_path: 
     else:
         assert found.estimated_cycles is None
     assert (found.board, found.kernels, found.flags) == (board, kernels, ("-O2",))
+    assert found.emulator.startswith("QEMU emulator version" if TARGETS[board].emulator == "qemu" else "unicorn ")
+
+
+@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m3"])
+def test_flash_by_kind(board: str, shared_models: Path, tmp_path: Path) -> None:
+    program = compile_model((shared_models / "har_b1.tflite").read_bytes(), "har", "har")
+    found = measure(program, board, windows_of(program), tmp_path)
+    kinds = found.flash_by_kind
+    assert sum(kinds.values()) == found.flash_bytes
+    weights = sum(op.weights.size for op in program.graph.ops if hasattr(op, "weights"))
+    assert kinds["weights"] == weights > 10_000
+    # Rows are padded to words; the exponential of softmax has a table of its own.
+    assert 0 <= kinds["tables"] - (program.constant_bytes - weights) < 100
+    assert 1_000 < kinds["code"] < 10_000
 
 
 @pytest.mark.parametrize("board", KERNELS_OF_BOARD)

@@ -230,6 +230,73 @@ class Architect:
         self.net.op("STRIDED_SLICE", [flow.tensor, *constants], [made.tensor])
         return made
 
+    def grouped(self, flow: Flow) -> Flow:
+        """CONV_2D in groups; of one channel each, it is a depthwise convolution."""
+        divisors = [n for n in range(2, flow.channels + 1) if flow.channels % n == 0]
+        if not divisors:
+            return self.conv(flow)
+        groups = int(self.draw.choice(divisors))
+        out, kernel = groups * int(self.draw.choice([1, 2, 3])), int(self.draw.integers(1, min(4, flow.length) + 1))
+        channels = flow.channels // groups
+        shape = (out, kernel, 1, channels) if self.axis_h else (out, 1, kernel, channels)
+        weights, bias, scale = self.weights(shape, out, 0, flow)
+        made = self.make(flow.length, out, scale=scale)
+        self.net.op("CONV_2D", [flow.tensor, weights, bias], [made.tensor], **self._window(1, 1, same=True))
+        return made
+
+    def transposed(self, flow: Flow) -> Flow:
+        """TRANSPOSE_CONV."""
+        kernel, stride = int(self.draw.integers(1, 6)), int(self.draw.choice([1, 2, 2, 3]))
+        same = bool(self.draw.random() < 0.5) and kernel >= stride
+        rows = flow.length * stride if same else (flow.length - 1) * stride + max(kernel, stride)
+        out = int(self.draw.choice([1, 3, 4, 8]))
+        shape = (out, kernel, 1, flow.channels) if self.axis_h else (out, 1, kernel, flow.channels)
+        weights, bias, scale = self.weights(shape, out, 0, flow)
+        made = self.make(rows, out, scale=scale)
+        wanted = self.net.const(np.array(self.shape(rows, out), np.int32))
+        along, across = ("H", "W") if self.axis_h else ("W", "H")
+        strides = {f"stride{along}": stride, f"stride{across}": 1, "padding": 0 if same else 1}
+        self.net.op("TRANSPOSE_CONV", [wanted, weights, flow.tensor, bias], [made.tensor], version=3, **strides)
+        return made
+
+    def gate(self, flow: Flow) -> Flow:
+        """`x * sigmoid(x)`: a function of one value."""
+        side = self.net.tensor(self.shape(flow.length, flow.channels), 1 / 256, -128)
+        self.net.op("LOGISTIC", [flow.tensor], [side])
+        made = self.make(flow.length, flow.channels, scale=flow.scale * float(self.draw.uniform(0.5, 1.5)))
+        self.net.op("MUL", [flow.tensor, side], [made.tensor], fusedActivationFunction=int(self.draw.choice([0, 1])))
+        return made
+
+    def spread(self, flow: Flow) -> Flow:
+        """Distance of each row from its mean, squared, as in layer normalization."""
+        mean_scale = flow.scale * float(self.draw.uniform(0.4, 1))
+        mean = self.net.tensor((*self.shape(flow.length, 1),), mean_scale, self.zero_point())
+        self.net.op("MEAN", [flow.tensor, self.net.const(np.array([3], np.int32))], [mean], keepDims=True)
+        made = self.make(
+            flow.length, flow.channels, scale=float(np.float32(flow.scale**2 * self.draw.uniform(20, 300)))
+        )
+        self.net.op("SQUARED_DIFFERENCE", [flow.tensor, mean], [made.tensor])
+        return made
+
+    def attention(self, flow: Flow) -> Flow:
+        """Softmax of the products of rows, times the rows."""
+        if self.axis_h or flow.length > 24:
+            return self.gate(flow)
+        scores = self.net.tensor((1, 1, flow.length, flow.length), flow.scale**2 * 40, self.zero_point())
+        weights = self.net.tensor((1, 1, flow.length, flow.length), 1 / 256, -128)
+        made = self.make(flow.length, flow.channels, scale=flow.scale * float(self.draw.uniform(0.5, 1.2)))
+        self.net.op("BATCH_MATMUL", [flow.tensor, flow.tensor], [scores], version=2, adjY=True)
+        self.net.op("SOFTMAX", [scores], [weights], beta=1.0)
+        self.net.op("BATCH_MATMUL", [weights, flow.tensor], [made.tensor], version=2)
+        return made
+
+    def reverse(self, flow: Flow) -> Flow:
+        """REVERSE_V2 along time."""
+        made = self.make(flow.length, flow.channels, like=flow)
+        axis = self.net.const(np.array([1 if self.axis_h else 2], np.int32))
+        self.net.op("REVERSE_V2", [flow.tensor, axis], [made.tensor])
+        return made
+
     def head(self, flow: Flow) -> int:
         """Global pooling or Flatten, dense layers, and what the network ends in."""
         kind = self.draw.random()
@@ -270,6 +337,7 @@ class Architect:
         first = flow.tensor
         layers: list[Callable[[Flow], Flow]] = [self.conv, self.conv, self.conv, self.depthwise, self.pad, self.pool]
         layers += [self.residual, self.constant_operand, self.unary, self.branches]
+        layers += [self.grouped, self.transposed, self.gate, self.spread, self.attention, self.reverse]
         for _ in range(int(self.draw.integers(1, 7))):
             flow = layers[int(self.draw.integers(len(layers)))](flow)
         return self.net.bytes([first], [self.head(flow)])

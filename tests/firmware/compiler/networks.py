@@ -16,6 +16,7 @@ _OPTIONS_OF = {
     "REDUCE_MAX": "Reducer",
     "REDUCE_MIN": "Reducer",
     "LOG_SOFTMAX": "LogSoftmax",
+    "BATCH_MATMUL": "BatchMatMul",
     "MINIMUM": "MaximumMinimum",
     "MAXIMUM": "MaximumMinimum",
 }
@@ -108,11 +109,11 @@ class NetworkWriter:
 class Reference:
     """LiteRT with its reference kernels, keeping every intermediate tensor."""
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, resolver: str = "BUILTIN_REF") -> None:
         litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")
         self.interpreter = litert.Interpreter(
             model_content=model,
-            experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF,
+            experimental_op_resolver_type=litert.OpResolverType[resolver],
             experimental_preserve_all_tensors=True,
             num_threads=1,
         )

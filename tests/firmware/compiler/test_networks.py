@@ -25,8 +25,9 @@ NETWORKS = int(os.environ.get("EDGECNN_NETWORKS", "2000"))
 FIRST = int(os.environ.get("EDGECNN_FIRST_SEED", "0"))
 BATCH = 50
 CALLS = 8
-TARGETS = ("portable", "armv7e-m", "armv8.1-m-mve", "x86-64-vnni", "aarch64")
+TARGETS = ("portable", "armv7e-m", "armv8.1-m-mve", "x86-64-vnni", "x86-64-avx2", "aarch64")
 """Every network runs on one; the kernels of other machines run in their plain C form here."""
+REFUSALS = ("beyond int32", "too small for its fixed-point exponent")
 OPTIMIZE = ("balanced", "size", "balanced", "speed", "balanced")
 
 
@@ -34,6 +35,7 @@ def _batches() -> list[range]:
     return [range(start, min(start + BATCH, FIRST + NETWORKS)) for start in range(FIRST, FIRST + NETWORKS, BATCH)]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("seeds", _batches(), ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
 def test_random_networks_are_byte_equal(seeds: range, tmp_path: Path) -> None:
     if "gcc" not in compilers():
@@ -48,8 +50,8 @@ def test_random_networks_are_byte_equal(seeds: range, tmp_path: Path) -> None:
             optimize = OPTIMIZE[seed // len(TARGETS) % len(OPTIMIZE)]
             program = compile_model(model, f"seed {seed}", f"net{seed}", target=target, optimize=optimize)
         except ModelError as error:
-            # The generator draws extreme scales, where sums may leave int32: the one reason to refuse.
-            assert "beyond int32" in str(error), f"seed {seed}: {error}"
+            # The generator draws extreme scales, where sums leave int32, or where the reference itself aborts.
+            assert any(reason in str(error) for reason in REFUSALS), f"seed {seed}: {error}"
             refused += 1
             continue
         reference, oracle = Reference(model), Oracle(program.graph)

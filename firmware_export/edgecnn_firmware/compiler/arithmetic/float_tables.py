@@ -38,6 +38,11 @@ def exp_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
     return float_table(lambda x: _F(np.exp(np.float64(x))), source, target)
 
 
+def elu_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
+    """ELU."""
+    return float_table(lambda x: _F(math.expm1(float(x))) if x < 0 else x, source, target)
+
+
 def log_table(source: Affine, target: Affine) -> npt.NDArray[np.int8]:
     """LOG; inputs that are not positive give the least output."""
     least = _F(-128 - target.zero_point) * _F(target.scale)

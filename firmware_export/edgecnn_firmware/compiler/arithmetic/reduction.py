@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgecnn_firmware.compiler.arithmetic.affine import Affine
-from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64, multiply_by_multiplier, quantize_multiplier
+from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64, quantize_multiplier
 
 
 def mean_multiplier(source: Affine, target: Affine, count: int, *, is_sum: bool) -> tuple[int, int]:
@@ -19,17 +18,6 @@ def mean_multiplier(source: Affine, target: Affine, count: int, *, is_sum: bool)
         return multiplier, shift
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (multiplier << extra) // count, shift - extra
-
-
-def mean_or_sum(
-    inputs: npt.NDArray[Any], axis: int, source: Affine, target: Affine, *, is_sum: bool
-) -> npt.NDArray[np.int8]:
-    """Mean or sum along one axis."""
-    count = inputs.shape[axis]
-    multiplier, shift = mean_multiplier(source, target, count, is_sum=is_sum)
-    sums = inputs.astype(np.int64).sum(axis=axis) - count * source.zero_point
-    found = multiply_by_multiplier(sums, multiplier, shift) + target.zero_point
-    return np.clip(found, -128, 127).astype(np.int8)
 
 
 def rounded_average(sums: Int64, counts: Any) -> Int64:

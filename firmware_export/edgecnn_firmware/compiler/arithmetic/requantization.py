@@ -16,7 +16,11 @@ from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64, multiply_by_
 from edgecnn_firmware.errors import ModelError
 
 _CANDIDATES: Final = (0, 1, -1, 2, -2, 3, -3, 5, -5, 8, -8, 13, -13, 21, -21, 34, -34, 55, -55)
-"""Distances from the nearest multiplier that are tried."""
+"""Distances from the nearest multiplier that are tried first."""
+_TURNS: Final = 600
+"""Multipliers that are tried around the one with the most room, where those do not do."""
+_NARROWINGS: Final = 80
+"""Of the search for it: each leaves two thirds of the range."""
 _FAR: Final = 1 << 61
 """A bound that no constraint sets."""
 
@@ -110,7 +114,7 @@ class Line:
     """Bias and rounding of each channel; zero point too where there are no drops."""
     drops: npt.NDArray[np.int32] | None
     offset: int
-    """Zero point and half an output step; 0 where there are no drops."""
+    """Half an output step and the output below which drops apply, the zero point or one in the middle; 0 without drops."""
     shift: int
     clamp_min: int
     clamp_max: int
@@ -135,6 +139,10 @@ class _Problem:
     """`(steps,)` the output that each step begins."""
     lowest: Int64
     highest: Int64
+
+    def of(self, channels: Int64) -> "_Problem":
+        """The same for some channels."""
+        return _Problem(self.steps[channels], self.outputs, self.lowest[channels], self.highest[channels])
 
     def bounds(self, high: Int64, before: Int64, scaled: Int64, chosen: npt.NDArray[np.bool_]) -> tuple[Int64, Int64]:
         """Least and largest addend of each channel with which the `chosen` outputs begin where they must.
@@ -181,51 +189,126 @@ def solve_line(
     outputs = np.arange(requantization.clamp_min + 1, requantization.clamp_max + 1, dtype=np.int64)
     steps = requantization.steps(lowest + bias, highest + bias) - bias[:, None]
     problem = _Problem(steps, outputs, lowest, highest)
-    for signed in (False, True):
-        if signed and shift == 0:
+    middle = (requantization.clamp_min + requantization.clamp_max + 1) >> 1
+    for pivot in (None, requantization.zero_point, middle):
+        if pivot is not None and shift == 0:
             return None
-        line = _solve(requantization, bias, problem, pre_shift, shift, signed=signed)
+        line = _solve(requantization, bias, problem, pre_shift, shift, pivot)
         if line is not None and _same_steps(line, steps, lowest, highest):
             return line
     return None
 
 
 def _solve(
-    requantization: Requantization, bias: Int64, problem: _Problem, pre_shift: int, shift: int, *, signed: bool
+    requantization: Requantization, bias: Int64, problem: _Problem, pre_shift: int, shift: int, pivot: int | None
 ) -> Line | None:
-    ideal = np.rint(requantization.scales * 2.0 ** (32 + shift - pre_shift)).astype(np.int64)
-    found = np.zeros((3, len(ideal)), np.int64)
-    open_channels = np.ones(len(ideal), bool)
-    offset = (requantization.zero_point << shift) + (1 << (shift - 1)) if signed else 0
-    scaled = (problem.outputs << shift) - offset
-    upper = problem.outputs > requantization.zero_point if signed else np.ones(len(problem.outputs), bool)
-    # Where the steps leave a choice: the bias, and half a unit of the first rounding (a whole one less below zero).
+    """Find a line without drops, or one whose drops apply below the output `pivot`."""
+    offset = 0 if pivot is None else (pivot << shift) + (1 << (shift - 1))
+    above = problem.outputs > (pivot or 0)
+    sides = (np.ones(len(problem.outputs), bool),) if pivot is None else (above, ~above)
+    # Where the steps leave a choice: the bias, and half a unit of the first rounding.
     middle = np.rint(requantization.scales * bias * 2.0**shift).astype(np.int64)
-    if not signed:
-        middle += (requantization.zero_point << shift) + ((1 << shift) >> 1)
-    unit = np.maximum(1 << max(shift - 8, 0), 1)
+    middle += (requantization.zero_point << shift) + ((1 << shift) >> 1) - offset
+    search = _Search(problem, (problem.outputs << shift) - offset, sides, middle, pre_shift, shift, offset)
+    ideal = np.rint(requantization.scales * 2.0 ** (32 + shift - pre_shift)).astype(np.int64)
+    table = np.zeros((3, len(ideal)), np.int64)
+    waiting = np.arange(len(ideal))
     for distance in _CANDIDATES:
-        multipliers = np.clip(ideal + distance, 0, (1 << 31) - 1)
-        high = ((problem.steps << pre_shift) * multipliers[:, None]) >> 32
-        before = (((problem.steps - 1) << pre_shift) * multipliers[:, None]) >> 32
-        least, most = problem.bounds(high, before, scaled, upper)
-        addends, good = np.clip(middle, least, np.maximum(least, most)), least <= most
+        waiting = search.attempt(table, waiting, ideal[waiting] + distance)
+    if len(waiting):
+        centers, stride = search.roomiest(ideal), search.stride()
+        for turn in range(_TURNS):
+            distance = (turn + 1) // 2 * (1 if turn % 2 else -1)
+            waiting = search.attempt(table, waiting, centers[waiting] + distance * stride[waiting])
+    if len(waiting):
+        return None
+    rows = table.astype(np.int32)
+    bounds = requantization.clamp_min, requantization.clamp_max
+    return Line(pre_shift, rows[0], rows[1], None if pivot is None else rows[2], offset, shift, *bounds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The search for multipliers whose products leave an addend, or one on either side of the zero point."""
+
+    problem: _Problem
+    scaled: Int64
+    """`(steps,)` what product and addend must reach."""
+    sides: tuple[npt.NDArray[np.bool_], ...]
+    """Steps that share an addend: all, or those above the zero point and those below."""
+    middle: Int64
+    """`(channels,)` preferred addends."""
+    pre_shift: int
+    shift: int
+    offset: int
+
+    def attempt(self, table: Int64, waiting: Int64, multipliers: Int64) -> Int64:
+        """Try one multiplier for each waiting channel; enter those that do and return the others.
+
+        Args:
+            table: `(3, channels)` multipliers, addends and drops.
+            waiting: numbers of channels.
+            multipliers: one for each of them.
+        """
+        if not len(waiting):
+            return waiting
+        problem = self.problem.of(waiting)
+        multipliers = np.clip(multipliers, 0, (1 << 31) - 1)
+        high = ((problem.steps << self.pre_shift) * multipliers[:, None]) >> 32
+        before = (((problem.steps - 1) << self.pre_shift) * multipliers[:, None]) >> 32
+        least, most = problem.bounds(high, before, self.scaled, self.sides[0])
+        addends, good = np.clip(self.middle[waiting], least, np.maximum(least, most)), least <= most
         drops = np.zeros_like(addends)
-        if signed:
-            least, most = problem.bounds(high, before, scaled, ~upper)
+        if len(self.sides) > 1:
+            # Preferred below zero: a whole unit of the first rounding less.
+            unit = max(1 << max(self.shift - 8, 0), 1)
+            least, most = problem.bounds(high, before, self.scaled, self.sides[1])
             lower = np.clip(addends - unit, least, np.maximum(least, most))
             drops, good = lower - addends, good & (least <= most)
-        ends = np.stack([(end << pre_shift) * multipliers >> 32 for end in (problem.lowest, problem.highest)])
-        room = np.abs(ends).max(axis=0) + np.abs(addends) + np.abs(drops) + abs(offset)
-        good &= (room < (1 << 31) - 1) & open_channels
-        for row, values in enumerate((multipliers, addends, drops)):
-            found[row, good] = values[good]
-        open_channels &= ~good
-        if not open_channels.any():
-            table = found.astype(np.int32)
-            bounds = requantization.clamp_min, requantization.clamp_max
-            return Line(pre_shift, table[0], table[1], table[2] if signed else None, offset, shift, *bounds)
-    return None
+        ends = np.stack([(end << self.pre_shift) * multipliers >> 32 for end in (problem.lowest, problem.highest)])
+        room = np.abs(ends).max(axis=0) + np.abs(addends) + np.abs(drops) + abs(self.offset)
+        good &= room < (1 << 31) - 1
+        table[:, waiting[good]] = np.stack([multipliers, addends, drops])[:, good]
+        return waiting[~good]
+
+    def stride(self) -> Int64:
+        """Distance of multipliers at which the product of the farthest step changes by a fraction of its last bit."""
+        unclamped = (self.problem.steps > self.problem.lowest[:, None]) & (
+            self.problem.steps <= self.problem.highest[:, None]
+        )
+        farthest = np.where(unclamped, np.abs(self.problem.steps), 1).max(axis=1, initial=1)
+        stride: Int64 = np.maximum((1 << 29) // (farthest << self.pre_shift), 1)
+        return stride
+
+    def roomiest(self, ideal: Int64) -> Int64:
+        """The multiplier of each channel that leaves its addends the most room.
+
+        Without the rounding of products, the least and the largest addend are a convex and a concave function of the
+        multiplier, so that their distance has one maximum, which thirds narrow down.
+        """
+        problem, exponent = self.problem, self.pre_shift - 32
+        at = np.ldexp(problem.steps.astype(np.float64), exponent)
+        before = np.ldexp((problem.steps - 1).astype(np.float64), exponent)
+        unreached, always = problem.steps > problem.highest[:, None], problem.steps <= problem.lowest[:, None]
+
+        def room(multipliers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            least, most = self.scaled - at * multipliers[:, None], self.scaled - before * multipliers[:, None]
+            rooms = [
+                np.where(always | ~side, _FAR, most).min(axis=1, initial=_FAR)
+                - np.where(unreached | ~side, -_FAR, least).max(axis=1, initial=-_FAR)
+                for side in self.sides
+            ]
+            least_room: npt.NDArray[np.float64] = np.minimum.reduce(rooms)
+            return least_room
+
+        width = np.maximum(ideal * 2.0**-9, 64.0)
+        low, high = ideal - width, ideal + width
+        for _ in range(_NARROWINGS):
+            third = (high - low) / 3
+            better = room(low + third) < room(high - third)
+            low, high = np.where(better, low + third, low), np.where(better, high, high - third)
+        found: Int64 = np.rint((low + high) / 2).astype(np.int64)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

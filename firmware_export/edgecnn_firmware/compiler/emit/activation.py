@@ -31,7 +31,7 @@ def _table(op: Table, emitter: Emitter) -> None:
 @emit.register
 def _softmax(op: Softmax, emitter: Emitter) -> None:
     found, value = op.parameters, op.inputs[0]
-    if emitter.target.vnni:
+    if emitter.target.vnni or emitter.target.avx2:
         emitter.include("edgecnn_softmax_table.h")
         table = emitter.constant("exponentials", exponentials(found).astype(np.int32))
         pointers = emitter.pointer(value), emitter.pointer(op.output)
@@ -86,8 +86,8 @@ def _prelu(op: PRelu, emitter: Emitter) -> None:
     emitter.line(wrapped(f"static const edgecnn_slopes op{op.number}_slopes = ", text, ";"))
     emitter.call(
         "edgecnn_prelu",
-        value.length,
-        value.channels,
+        op.output.elements // len(op.alpha),
+        len(op.alpha),
         f"&op{op.number}_slopes",
         emitter.constant("alpha", op.alpha),
         emitter.pointer(value),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy.typing as npt
 
@@ -13,6 +13,7 @@ from edgecnn_firmware.compiler.targets import Target
 if TYPE_CHECKING:
     from edgecnn_firmware.compiler.emit.layers import Layer
 
+Memory: TypeAlias = bytes
 _LINE: Final = 116
 _LAYER: Final = "layer "
 """Stands in the body where a convolution's call will be."""
@@ -26,6 +27,8 @@ class Constant:
     c_type: str
     bytes: int
     text: str
+    data: Memory
+    """As it lies in memory, little end first."""
     alignment: int = 1
 
 
@@ -76,7 +79,8 @@ class Emitter:
         suffix = next(text for text in ("", *(f"_{n}" for n in range(2, 10_000))) if name + text not in taken)
         flat = array.reshape(-1)
         text = c_numbers(flat.tolist(), "u" if c_type == "uint32_t" else "")
-        self.constants.append(Constant(name + suffix, c_type, flat.nbytes, text, max(alignment, flat.itemsize)))
+        data = flat.astype(flat.dtype.newbyteorder("<")).tobytes()
+        self.constants.append(Constant(name + suffix, c_type, flat.nbytes, text, data, max(alignment, flat.itemsize)))
         return name + suffix
 
     def line(self, text: str) -> None:

@@ -2,6 +2,13 @@
 
 from typing import Final
 
+from edgecnn_firmware.compiler.emit.avx2 import (
+    AVX2_LANES,
+    avx2_scratch_bytes,
+    dense_avx2,
+    pack_two_by_eight,
+    pack_two_taps,
+)
 from edgecnn_firmware.compiler.emit.context import Emitter, Needs, emit, needs
 from edgecnn_firmware.compiler.emit.dsp import (
     dense_scratch_bytes,
@@ -17,12 +24,12 @@ from edgecnn_firmware.compiler.emit.mve import mve_scratch_bytes, pack_sixteens
 from edgecnn_firmware.compiler.emit.neon import NEON_LANES, has_eights, is_small, neon_scratch_bytes, pack_eights
 from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_of, requantization_struct
 from edgecnn_firmware.compiler.emit.vnni import (
-    VNNI_LANES,
     dense_vnni,
     is_vnni_depthwise,
     pack_depthwise,
     pack_quads,
     pack_start,
+    vnni_requantization,
     vnni_scratch_bytes,
 )
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
@@ -50,9 +57,12 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     if emitter.target.mve and line_of(op) is not None:
         kernel, lanes, constants = "edgecnn_conv1d_mve", 4, [(_INPUT, emitter.constant("weights", pack_sixteens(op)))]
     elif emitter.target.vnni and line_of(op) is not None:
-        kernel, lanes = "edgecnn_conv1d_vnni", VNNI_LANES
+        kernel = "edgecnn_conv1d_vnni"
         starts = ("const int32_t *", emitter.constant("start", pack_start(op)))
         constants = [(_INPUT, emitter.constant("weights", pack_quads(op))), starts]
+    elif emitter.target.avx2 and line_of(op) is not None:
+        kernel, lanes = "edgecnn_conv1d_avx2", AVX2_LANES
+        constants = [(_INPUT, emitter.constant("weights", pack_two_by_eight(op)))]
     elif emitter.target.neon and line_of(op) is not None:
         kernel, lanes, options = "edgecnn_conv1d_neon", NEON_LANES, (is_small(op),)
         constants = [(_INPUT, emitter.constant("weights", pack_eights(op)))]
@@ -64,7 +74,8 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
         emitter.notes.append(f"op {op.number} runs in plain C: {reason}")
     emitter.include(f"{kernel}.h")
     pointers = ((_INPUT, emitter.pointer(op.inputs[0])), *constants, (_OUTPUT, emitter.pointer(op.output)))
-    requantization = requantization_of(op, emitter, lanes)
+    is_vnni = kernel.endswith("_vnni")
+    requantization = vnni_requantization(op, emitter) if is_vnni else requantization_of(op, emitter, lanes)
     scratch = (_OUTPUT, emitter.scratch(op))
     emitter.layer(Layer(op.number, kernel, window, options, requantization, (*pointers, scratch)))
 
@@ -78,9 +89,12 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     if emitter.target.mve and has_fours(op) and line_of(op) is not None:
         kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, (_INPUT, emitter.constant("weights", op.weights))
     elif emitter.target.vnni and is_vnni_depthwise(op):
-        kernel, lanes = "edgecnn_depthwise1d_vnni", VNNI_LANES
+        kernel = "edgecnn_depthwise1d_vnni"
         starts = [("const int32_t *", emitter.constant("start", pack_start(op)))]
         weights = (_INPUT, emitter.constant("weights", pack_depthwise(op)))
+    elif emitter.target.avx2 and has_eights(op):
+        kernel, lanes = "edgecnn_depthwise1d_avx2", AVX2_LANES
+        weights = (_INPUT, emitter.constant("weights", pack_two_taps(op)))
     elif emitter.target.neon and has_eights(op):
         kernel, lanes, options = "edgecnn_depthwise1d_neon", NEON_LANES, (is_small(op),)
         weights = (_INPUT, emitter.constant("weights", op.weights))
@@ -93,7 +107,9 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     pointers = [(_INPUT, emitter.pointer(op.inputs[0])), weights, *starts, (_OUTPUT, emitter.pointer(op.output))]
     if needs(op, emitter.target).scratch_bytes:
         pointers.append((_OUTPUT, emitter.scratch(op)))
-    emitter.layer(Layer(op.number, kernel, window, options, requantization_of(op, emitter, lanes), tuple(pointers)))
+    is_vnni = kernel.endswith("_vnni")
+    requantization = vnni_requantization(op, emitter) if is_vnni else requantization_of(op, emitter, lanes)
+    emitter.layer(Layer(op.number, kernel, window, options, requantization, tuple(pointers)))
 
 
 @emit.register
@@ -103,6 +119,9 @@ def _dense(op: Dense, emitter: Emitter) -> None:
         return
     if emitter.target.vnni and line_of(op) is not None:
         dense_vnni(op, emitter)
+        return
+    if emitter.target.avx2 and line_of(op) is not None:
+        dense_avx2(op, emitter)
         return
     packed = emitter.target.dsp and is_packed(op)
     kernel = "edgecnn_dense_dsp" if packed else "edgecnn_dense"
@@ -145,6 +164,8 @@ def _dense_needs(op: Dense, target: Target) -> Needs:
         return Needs(neon_scratch_bytes(op), copies=True)
     if target.vnni and line_of(op) is not None:
         return Needs(vnni_scratch_bytes(op), copies=True)
+    if target.avx2 and line_of(op) is not None:
+        return Needs(avx2_scratch_bytes(op), copies=True)
     return Needs(dense_scratch_bytes(op)) if target.dsp and is_packed(op) else Needs()
 
 
@@ -159,6 +180,8 @@ def _depthwise1d_needs(op: Depthwise1D, target: Target) -> Needs:
 
 @needs.register
 def _conv1d_needs(op: Conv1D, target: Target) -> Needs:
+    if target.avx2 and line_of(op) is not None:
+        return Needs(avx2_scratch_bytes(op), copies=True)
     if target.vnni and line_of(op) is not None:
         return Needs(vnni_scratch_bytes(op), copies=True)
     if target.neon and line_of(op) is not None:

@@ -1,11 +1,11 @@
-"""Sum, Product and Extreme -> calls."""
+"""Sum, Product, SquaredDifference and Extreme -> calls."""
 
 import numpy as np
 
 from edgecnn_firmware.compiler.arithmetic.binary import Scaling, solve_pair_line
 from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
 from edgecnn_firmware.compiler.emit.requantization import requantization_fields
-from edgecnn_firmware.compiler.ops.elementwise import Binary, Extreme, Product, Sum
+from edgecnn_firmware.compiler.ops.elementwise import Binary, Extreme, Product, SquaredDifference, Sum
 from edgecnn_firmware.compiler.ops.value import Value
 
 
@@ -22,7 +22,7 @@ def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
     if op.constant is not None:
         place = 0 if op.constant_first else 1
         pointers.insert(place, emitter.constant("operand", op.constant))
-        steps.insert(place, 0)
+        steps.insert(place, channels if op.constant.size == op.output.elements else 0)
     text = struct_literal({"rows": op.output.length, "channels": channels, "a_step": steps[0], "b_step": steps[1]})
     emitter.line(wrapped(f"static const edgecnn_pairs op{op.number}_pairs = ", text, ";"))
     return f"&op{op.number}_pairs", pointers
@@ -31,11 +31,11 @@ def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
 @emit.register
 def _sum(op: Sum, emitter: Emitter) -> None:
     p = op.parameters
-    line = solve_pair_line(p, op.output.affine)
+    line = solve_pair_line(p, op.output.affine, *op.ranges())
     whole = op.constant is None and {value.elements for value in op.inputs} == {op.output.elements}
     kind, lanes = ("neon", 8) if emitter.target.neon else ("dsp", 4) if emitter.target.dsp else ("", 1)
-    if emitter.target.vnni:
-        kind = "vnni"
+    if emitter.target.vnni or emitter.target.avx2:
+        kind = "vnni" if emitter.target.vnni else "avx2"
     if kind and line is not None and whole and op.output.elements % lanes == 0:
         emitter.include(f"edgecnn_elementwise_{kind}.h")
         kernel, size = f"edgecnn_add_line_{kind}", str(op.output.elements)
@@ -77,13 +77,23 @@ def _scaling(found: Scaling) -> str:
 @emit.register
 def _product(op: Product, emitter: Emitter) -> None:
     pairs, pointers = _operands(op, emitter)
-    ends = [np.array([-128 - zero_point, 127 - zero_point]) for zero_point in op.zero_points]
-    corners = np.outer(ends[0], ends[1]).reshape(-1)
     zero = np.zeros(1, np.int64)
-    struct = requantization_fields(
-        emitter, op.number, op.label, op.requantization, zero, corners.min(keepdims=True), corners.max(keepdims=True)
-    )
+    struct = requantization_fields(emitter, op.number, op.label, op.requantization, zero, *op.reach())
     emitter.call("edgecnn_mul", pairs, struct, *op.zero_points, *pointers, emitter.pointer(op.output))
+
+
+@emit.register
+def _squared_difference(op: SquaredDifference, emitter: Emitter) -> None:
+    size, pointers = _operands(op, emitter)
+    p = op.parameters
+    first, second = (
+        struct_literal({"zero_point": zero_point, "multiplier": multiplier, "right_shift": -shift})
+        for zero_point, (multiplier, shift) in zip(p.zero_points, p.multipliers, strict=True)
+    )
+    fields = {"first": first, "second": second, "multiplier": p.multiplier, "right_shift": -p.shift}
+    text = struct_literal({**fields, "zero_point": p.zero_point})
+    emitter.line(wrapped(f"static const edgecnn_square op{op.number}_square = ", text, ";"))
+    emitter.call("edgecnn_squared_difference", size, f"&op{op.number}_square", *pointers, emitter.pointer(op.output))
 
 
 @emit.register

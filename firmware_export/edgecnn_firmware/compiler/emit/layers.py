@@ -47,12 +47,16 @@ def emit_layers(layers: Sequence[Layer], *, share: bool) -> tuple[list[str], dic
     counts = Counter(layer.signature for layer in layers)
     functions: dict[str, tuple[str, str]] = {}
     statements = {}
+    seen: Counter[int] = Counter()
     for position, layer in enumerate(layers):
+        # The groups of one convolution are layers of one number.
+        seen[layer.number] += 1
+        suffix = "" if seen[layer.number] == 1 else f"_{seen[layer.number]}"
         if not share or counts[layer.signature] == 1:
-            statements[position] = _own(layer)
+            statements[position] = _own(layer, suffix)
             continue
         if layer.signature not in functions:
-            name = f"layers_like_op{layer.number}"
+            name = f"layers_like_op{layer.number}{suffix}"
             functions[layer.signature] = (name, _function(name, layer))
         values = [layer.requantization[field] for field in _RUN_TIME]
         given = [*map(str, values), *(expression for _, expression in layer.arguments)]
@@ -60,8 +64,8 @@ def emit_layers(layers: Sequence[Layer], *, share: bool) -> tuple[list[str], dic
     return [text for _, text in functions.values()], statements
 
 
-def _own(layer: Layer) -> str:
-    window, struct = f"op{layer.number}_window", f"op{layer.number}_requantization"
+def _own(layer: Layer, suffix: str) -> str:
+    window, struct = f"op{layer.number}_window{suffix}", f"op{layer.number}_requantization{suffix}"
     given = [f"&{window}", *map(str, layer.options), f"&{struct}", *(expression for _, expression in layer.arguments)]
     return "\n".join(
         (

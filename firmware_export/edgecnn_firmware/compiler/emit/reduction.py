@@ -4,13 +4,19 @@ from typing import Final
 
 from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
-from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
+from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax, ReduceMin
+from edgecnn_firmware.compiler.targets import Target
 
 _MOST_ROWS: Final = 255
 
 
-def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str) -> None:
-    emitter.include("edgecnn_reduce_vnni.h" if kernel.endswith("_vnni") else "edgecnn_reduce.h")
+def x86_suffix(target: Target) -> str:
+    """How kernels end that x86-64's vector targets have, or nothing."""
+    return "_vnni" if target.vnni else "_avx2" if target.avx2 else ""
+
+
+def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str, suffix: str = "") -> None:
+    emitter.include(f"edgecnn_reduce{suffix}.h")
     value, window = op.inputs[0], op.window
     text = struct_literal(
         {
@@ -25,12 +31,12 @@ def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str) -> No
         }
     )
     emitter.line(wrapped(f"static const edgecnn_pooling op{op.number}_pooling = ", text, ";"))
-    emitter.call(kernel, f"&op{op.number}_pooling", emitter.pointer(value), emitter.pointer(op.output))
+    emitter.call(kernel + suffix, f"&op{op.number}_pooling", emitter.pointer(value), emitter.pointer(op.output))
 
 
 @emit.register
 def _max_pool(op: MaxPool1D, emitter: Emitter) -> None:
-    _pooling(op, emitter, "edgecnn_max_pool_vnni" if emitter.target.vnni else "edgecnn_max_pool")
+    _pooling(op, emitter, "edgecnn_max_pool", x86_suffix(emitter.target))
 
 
 @emit.register
@@ -43,13 +49,12 @@ def _mean(op: Mean, emitter: Emitter) -> None:
     value = op.inputs[0]
     # Sums of up to 255 bytes fit the 16 bits that these kernels keep them in.
     few = op.rows <= _MOST_ROWS
-    suffix = ""
     if emitter.target.dsp and few and op.output.channels % 4 == 0:
         suffix = "_dsp"
     elif emitter.target.neon and few and op.output.channels % 8 == 0:
         suffix = "_neon"
-    elif emitter.target.vnni:
-        suffix = "_vnni"
+    else:
+        suffix = x86_suffix(emitter.target)
     emitter.include(f"edgecnn_reduce{suffix}.h")
     emitter.call(
         f"edgecnn_mean{suffix}",
@@ -68,8 +73,7 @@ def _mean(op: Mean, emitter: Emitter) -> None:
 @emit.register
 def _reduce_max(op: ReduceMax, emitter: Emitter) -> None:
     suffix = "_neon" if emitter.target.neon and op.output.channels % 8 == 0 else ""
-    if emitter.target.vnni:
-        suffix = "_vnni"
+    suffix = suffix or x86_suffix(emitter.target)
     emitter.include(f"edgecnn_reduce{suffix}.h")
     value = op.inputs[0]
     groups = value.elements // (op.rows * op.output.channels)
@@ -81,3 +85,11 @@ def _reduce_max(op: ReduceMax, emitter: Emitter) -> None:
         emitter.pointer(value),
         emitter.pointer(op.output),
     )
+
+
+@emit.register
+def _reduce_min(op: ReduceMin, emitter: Emitter) -> None:
+    emitter.include("edgecnn_reduce.h")
+    value, channels = op.inputs[0], op.output.channels
+    groups = value.elements // (op.rows * channels)
+    emitter.call("edgecnn_reduce_min", groups, op.rows, channels, emitter.pointer(value), emitter.pointer(op.output))

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from edgecnn_firmware.compiler.emit.context import Emitter
 from edgecnn_firmware.compiler.emit.layers import Layer
-from edgecnn_firmware.compiler.emit.requantization import line_of, requantization_of
+from edgecnn_firmware.compiler.emit.requantization import line_of
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Products
+from edgecnn_firmware.errors import ModelError
 
 VNNI_LANES: Final = 16
 """Output channels of a register, and the columns of tables."""
@@ -54,6 +55,47 @@ def pack_start(op: Products) -> npt.NDArray[np.int32]:
     return start
 
 
+def vnni_requantization(op: Products, emitter: Emitter) -> dict[str, object]:
+    """Emit the table of an op's line as edgecnn_vnni.h states; the fields of its `edgecnn_requantization`.
+
+    Raises:
+        ModelError: there is no line; `line_of` says so first.
+    """
+    line = line_of(op)
+    if line is None:
+        raise ModelError(f"op #{op.number} {op.label}: no line")
+    lowest, highest = op.reach()
+    op.requantization.require_range(lowest + op.folded_bias, highest + op.folded_bias)
+    emitter.include("edgecnn_requantize.h")
+    multipliers, addends = _sixteens(line.multipliers), _sixteens(line.addends)
+    columns = [multipliers, addends]
+    if line.drops is not None:
+        limits = np.minimum(-addends.astype(np.int64), np.iinfo(np.int32).max)
+        moved = (addends.astype(np.int64) + line.offset).astype(np.int32)
+        columns = [multipliers, moved, limits.astype(np.int32), _sixteens(line.drops)]
+    elif line.shift >= line.pre_shift:
+        wide = addends.astype(np.int64) << (32 - line.pre_shift)
+        halves = np.concatenate([wide[:, 0::2], wide[:, 1::2]], axis=1).astype("<i8").view("<i4")
+        columns = [multipliers, halves.astype(np.int32)]
+    return {
+        "form": "EDGECNN_LINE" if line.drops is None else "EDGECNN_SIGNED_LINE",
+        "table": emitter.constant("requantize", np.concatenate(columns, axis=1)),
+        "pre_shift": line.pre_shift,
+        "shift": line.shift,
+        # In the table.
+        "offset": 0,
+        "clamp_min": op.requantization.clamp_min,
+        "clamp_max": op.requantization.clamp_max,
+    }
+
+
+def _sixteens(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """`(groups, 16)` with zeros up to a whole group."""
+    padded = np.zeros(_up(len(values), VNNI_LANES), np.int32)
+    padded[: len(values)] = values
+    return padded.reshape(-1, VNNI_LANES)
+
+
 def is_vnni_depthwise(op: Depthwise1D) -> bool:
     """Whether every output channel has an input channel of its own, and there is a line."""
     return op.multiplier == 1 and line_of(op) is not None
@@ -85,4 +127,4 @@ def dense_vnni(op: Dense, emitter: Emitter) -> None:
         ("int8_t *", emitter.pointer(op.output)),
         ("int8_t *", emitter.scratch(op)),
     )
-    emitter.layer(Layer(op.number, kernel, window, (), requantization_of(op, emitter, VNNI_LANES), arguments))
+    emitter.layer(Layer(op.number, kernel, window, (), vnni_requantization(op, emitter), arguments))

@@ -24,6 +24,7 @@ _LOG_SOFTMAX_OUTPUT: Final = Affine(1 / 16, 127)
 def lower_dequantize(lowering: Lowering, op: Operator) -> None:
     """DEQUANTIZE at the output."""
     value, output = lowering.value(op, 0, "int8", "uint8"), lowering.output(op, "float32")
+    lowering.islands.add(output.storage)
     lowering.ops.append(Dequantize(op.index, op.code.label, (value,), output))
 
 
@@ -35,7 +36,8 @@ def lower_softmax(lowering: Lowering, op: Operator) -> None:
     if not beta > 0:
         raise lowering.fail(op, f"beta {beta}; expected one above 0")
     parameters = softmax_parameters(value.affine.scale, beta)
-    if parameters.left_shift < 0 or parameters.multiplier == 0:
+    if parameters.left_shift < 1:
+        # The reference aborts the process: its multiplier must be over 1.
         raise lowering.fail(op, f"an input scale of {value.affine.scale} is too small for its fixed-point exponent")
     if value.channels > MOST_CLASSES:
         raise lowering.fail(op, f"{value.channels} classes; the reference takes up to {MOST_CLASSES}")
@@ -56,19 +58,29 @@ def lower_log_softmax(lowering: Lowering, op: Operator) -> None:
 
 
 def lower_prelu(lowering: Lowering, op: Operator) -> None:
-    """PRELU with one factor a channel."""
+    """PRELU with one factor a channel, or one an element."""
     value, output = lowering.value(op, 0), lowering.output(op)
     alpha = lowering.constant(op, 1, "alpha")
     slopes = lowering.affine(op, lowering.tensor(op, 1))
-    if alpha.dtype != np.int8 or alpha.size not in (1, value.channels) or alpha.size != alpha.shape[-1]:
-        raise lowering.fail(op, f"alpha of shape {alpha.shape}; expected one int8 a channel")
+    if alpha.dtype != np.int8 or not _broadcasts(alpha.shape, value.shape):
+        raise lowering.fail(op, f"alpha of {alpha.dtype} and shape {alpha.shape}; expected int8 of shape {value.shape}")
     single = not unary.is_micro(lowering)
     positive = quantize_multiplier(scale_ratio(value.affine, output.affine, single=single))
     negative = quantize_multiplier(scale_ratio(value.affine, output.affine, slopes.scale, single=single))
     if max(positive[1], 0) > _largest_shift(1 << 8) or max(negative[1], 0) > _largest_shift(1 << 16):
         raise lowering.fail(op, "the quotient of its scales is so large that the reference overflows int32")
-    spread = np.broadcast_to(alpha.reshape(-1), (value.channels,)).astype(np.int8)
+    by_channel = alpha.size == alpha.shape[-1] if alpha.shape else True
+    shape = (value.channels,) if by_channel else value.shape
+    spread = np.broadcast_to(alpha.reshape(-1) if by_channel else alpha, shape).reshape(-1).astype(np.int8)
     lowering.ops.append(PRelu(op.index, op.code.label, (value,), output, spread, slopes.zero_point, positive, negative))
+
+
+def _broadcasts(shape: tuple[int, ...], wider: tuple[int, ...]) -> bool:
+    """Whether an array of the first shape spreads to the second."""
+    try:
+        return np.broadcast_shapes(shape, wider) == wider
+    except ValueError:
+        return False
 
 
 def _largest_shift(bound: int) -> int:

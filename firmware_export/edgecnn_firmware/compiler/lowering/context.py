@@ -14,8 +14,15 @@ from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.model import Model, Operator, Tensor
 from edgecnn_firmware.tflite.options import Activation
 
-_TYPES: Final = {"INT8": "int8", "UINT8": "uint8", "INT32": "int32", "INT64": "int64", "FLOAT32": "float32"}
-_NUMPY: Final = {**_TYPES, "INT16": "int16", "BOOL": "bool"}
+_TYPES: Final = {
+    "INT8": "int8",
+    "UINT8": "uint8",
+    "INT32": "int32",
+    "INT64": "int64",
+    "FLOAT32": "float32",
+    "BOOL": "bool",
+}
+_NUMPY: Final = {**_TYPES, "INT16": "int16"}
 
 _WITH_WEIGHTS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
@@ -29,11 +36,15 @@ class Profile:
     name: str
     dense: Rounding
     """Rounding of FULLY_CONNECTED; convolutions round twice in every reference."""
+    reference: str
+    """Its name for people."""
 
 
+MOST_STEPS: Final = 1 << 30
+"""Beyond these the reference's conversion of an activation's bound to int32 is not defined."""
 PROFILES: Final = {
-    "litert": Profile("litert", Rounding.REAL),
-    "tflm": Profile("tflm", Rounding.TWICE),
+    "litert": Profile("litert", Rounding.REAL, "LiteRT's reference kernels"),
+    "tflm": Profile("tflm", Rounding.TWICE, "TensorFlow Lite Micro"),
 }
 
 
@@ -57,6 +68,8 @@ class Lowering:
         """Variables by name, as the values that hold them."""
         self.initial: dict[str, bytes] = {}
         """First values of variables, by name."""
+        self.islands: set[int] = set()
+        """Storages of floats that a DEQUANTIZE gave, or what was computed from them."""
         self.done: set[int] = set()
         """Numbers of ops that were taken in by an earlier one."""
 
@@ -133,7 +146,7 @@ class Lowering:
         """The value of a tensor, which must have a fixed shape with batch 1."""
         where = f"tensor {tensor.index} {tensor.name[:60]!r}"
         kind = _TYPES.get(tensor.type)
-        if kind is None:
+        if kind is None or (kind == "bool" and op is None):
             raise self._refuse(op, f"{where} is {tensor.type}; int8 networks are compiled")
         if not tensor.elements:
             raise self._refuse(op, f"{where} has no elements")
@@ -165,7 +178,10 @@ class Lowering:
 
         def quantized(real: float) -> int:
             # TfLiteRound of a float32 quotient: halves away from zero.
-            quotient = float(np.float32(real) / np.float32(output.scale))
+            with np.errstate(over="ignore"):
+                quotient = float(np.float32(real) / np.float32(output.scale))
+            if abs(quotient) > MOST_STEPS:
+                raise self.fail(op, f"an output scale of {output.scale} is too small for its activation")
             return output.zero_point + int(np.copysign(np.floor(abs(quotient) + 0.5), quotient))
 
         if activation is Activation.RELU:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64
 from edgecnn_firmware.compiler.arithmetic.requantization import Requantization, Rounding
 from edgecnn_firmware.compiler.lowering.context import Lower, Lowering
+from edgecnn_firmware.compiler.lowering.groups import append_groups
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Window
 from edgecnn_firmware.compiler.ops.value import Value
 from edgecnn_firmware.tflite.model import Operator
@@ -25,45 +26,50 @@ def lower_convolution(lowering: Lowering, op: Operator) -> None:
     """CONV_2D whose kernel or whose input has size 1 along one spatial axis."""
     options = lowering.options(op, Conv2DOptions)
     value, output = lowering.value(op, 0), lowering.output(op)
-    window, rows = _window(lowering, op, value, output, _weights(lowering, op, 4).shape[1:3], options)
+    window, rows = _window(lowering, op, value, output, find_weights(lowering, op, 4).shape[1:3], options)
     make_convolution(lowering, op, value, output, window, rows)
 
 
 def make_convolution(lowering: Lowering, op: Operator, value: Value, output: Value, window: Window, rows: int) -> None:
     """Add the Conv1D of a CONV_2D that moves by `window` over `rows` positions."""
-    weights = _weights(lowering, op, 4)
+    weights = find_weights(lowering, op, 4)
     out, kernel_h, kernel_w, channels = weights.shape
-    if channels != value.channels:
-        raise lowering.fail(op, f"weights for {channels} input channels on {value.channels}; groups are not compiled")
+    groups = value.channels // channels
+    if groups * channels != value.channels or out % groups:
+        raise lowering.fail(op, f"weights for {channels} input channels and {out} output channels on {value.channels}")
     if output.elements != rows * out:
         raise lowering.fail(op, f"{rows} rows of {out} channels in an output of {output.elements} elements")
     activation = lowering.options(op, Conv2DOptions).fused_activation_function
-    lowering.ops.append(
-        Conv1D(
-            number=op.index,
-            label=op.code.label,
-            inputs=(value,),
-            output=output,
-            weights=weights.reshape(out, kernel_h * kernel_w, channels),
-            bias=_bias(lowering, op, out),
-            requantization=_requantization(lowering, op, value, output, out, Rounding.TWICE, activation, axis=0),
-            window=window,
-            conv_rows=rows,
-        )
-    )
+    common: dict[str, Any] = {
+        "number": op.index,
+        "label": op.code.label,
+        "inputs": (value,),
+        "output": output,
+        "bias": find_bias(lowering, op, out),
+        "requantization": find_requantization(lowering, op, value, output, out, Rounding.TWICE, activation, axis=0),
+        "window": window,
+    }
+    flat = weights.reshape(out, kernel_h * kernel_w, channels)
+    if groups == 1:
+        lowering.ops.append(Conv1D(**common, weights=flat, conv_rows=rows))
+    elif channels == 1:
+        # Output channel c reads input channel c // (out / groups), as a depthwise convolution's does.
+        lowering.ops.append(Depthwise1D(**common, weights=flat[:, :, 0].T.copy(), multiplier=out // groups))
+    else:
+        append_groups(lowering, Conv1D(**common, weights=flat, conv_rows=rows), groups)
 
 
 def lower_depthwise(lowering: Lowering, op: Operator) -> None:
     """DEPTHWISE_CONV_2D, any depth multiplier."""
     options = lowering.options(op, DepthwiseConv2DOptions)
     value, output = lowering.value(op, 0), lowering.output(op)
-    window, rows = _window(lowering, op, value, output, _weights(lowering, op, 4).shape[1:3], options)
+    window, rows = _window(lowering, op, value, output, find_weights(lowering, op, 4).shape[1:3], options)
     make_depthwise(lowering, op, value, output, window, rows)
 
 
 def make_depthwise(lowering: Lowering, op: Operator, value: Value, output: Value, window: Window, rows: int) -> None:
     """Add the Depthwise1D of a DEPTHWISE_CONV_2D that moves by `window` over `rows` positions."""
-    weights = _weights(lowering, op, 4)
+    weights = find_weights(lowering, op, 4)
     first, kernel_h, kernel_w, out = weights.shape
     if first != 1 or out % value.channels or output.elements != rows * out:
         raise lowering.fail(op, f"weights of shape {weights.shape} on {value.channels} channels")
@@ -75,8 +81,8 @@ def make_depthwise(lowering: Lowering, op: Operator, value: Value, output: Value
             inputs=(value,),
             output=output,
             weights=weights.reshape(kernel_h * kernel_w, out),
-            bias=_bias(lowering, op, out),
-            requantization=_requantization(lowering, op, value, output, out, Rounding.TWICE, activation, axis=3),
+            bias=find_bias(lowering, op, out),
+            requantization=find_requantization(lowering, op, value, output, out, Rounding.TWICE, activation, axis=3),
             window=window,
             multiplier=out // value.channels,
         )
@@ -89,7 +95,7 @@ def lower_dense(lowering: Lowering, op: Operator) -> None:
     if options.weights_format is not WeightsFormat.DEFAULT:
         raise lowering.fail(op, f"weights format {options.weights_format.name}; expected DEFAULT")
     value = lowering.value(op, 0)
-    weights = _weights(lowering, op, 2)
+    weights = find_weights(lowering, op, 2)
     if value.elements % weights.shape[1]:
         raise lowering.fail(op, f"weights of shape {weights.shape} on an input of {value.elements} elements")
     out, products = weights.shape
@@ -104,15 +110,16 @@ def lower_dense(lowering: Lowering, op: Operator) -> None:
             inputs=(value.view((rows, products)),),
             output=output,
             weights=weights,
-            bias=_bias(lowering, op, out),
-            requantization=_requantization(
+            bias=find_bias(lowering, op, out),
+            requantization=find_requantization(
                 lowering, op, value, output, out, lowering.profile.dense, options.fused_activation_function, axis=0
             ),
         )
     )
 
 
-def _weights(lowering: Lowering, op: Operator, axes: int) -> npt.NDArray[np.int8]:
+def find_weights(lowering: Lowering, op: Operator, axes: int) -> npt.NDArray[np.int8]:
+    """The constant weights of an op, input 1."""
     tensor = lowering.tensor(op, 1)
     weights: npt.NDArray[Any] = lowering.constant(op, 1, "the weight tensor")
     if tensor.type != "INT8":
@@ -124,16 +131,17 @@ def _weights(lowering: Lowering, op: Operator, axes: int) -> npt.NDArray[np.int8
     return weights
 
 
-def _bias(lowering: Lowering, op: Operator, out: int) -> Int64:
-    if not lowering.has_input(op, 2):
+def find_bias(lowering: Lowering, op: Operator, out: int, position: int = 2) -> Int64:
+    """The constant bias of an op; zeros where it has none."""
+    if not lowering.has_input(op, position):
         return np.zeros(out, np.int64)
-    bias: npt.NDArray[Any] = lowering.constant(op, 2, "the bias")
-    if lowering.tensor(op, 2).type != "INT32" or bias.size != out:
+    bias: npt.NDArray[Any] = lowering.constant(op, position, "the bias")
+    if lowering.tensor(op, position).type != "INT32" or bias.size != out:
         raise lowering.fail(op, f"a bias of {bias.size} {bias.dtype} values; expected {out} of int32")
     return bias.reshape(-1).astype(np.int64)
 
 
-def _requantization(
+def find_requantization(
     lowering: Lowering,
     op: Operator,
     value: Value,
@@ -144,6 +152,7 @@ def _requantization(
     *,
     axis: int,
 ) -> Requantization:
+    """How the sums of an op become its output; its weights have one scale, or one along `axis`."""
     tensor = lowering.tensor(op, 1)
     found = tensor.quantization
     if found is None or len(found.scales) not in (1, out):

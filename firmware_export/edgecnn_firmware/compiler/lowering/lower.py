@@ -8,8 +8,11 @@ from edgecnn_firmware.compiler.lowering import (
     convolution,
     dilation,
     elementwise,
+    matmul,
     movement,
+    pointwise,
     reduction,
+    transposed,
     variables,
 )
 from edgecnn_firmware.compiler.lowering.context import PROFILES, Lower, Lowering
@@ -22,11 +25,18 @@ LOWER: Final[Mapping[str, Lower]] = {
     **convolution.LOWER,
     **dilation.LOWER,
     **elementwise.LOWER,
+    **matmul.LOWER,
     **movement.LOWER,
+    **pointwise.LOWER,
     **reduction.LOWER,
+    **transposed.LOWER,
     **variables.LOWER,
 }
 """Every op that is compiled."""
+
+
+_ENDS: Final = {"CALL_ONCE": (0, 0), "VAR_HANDLE": (0, 1), "ASSIGN_VARIABLE": (2, 0)}
+"""Least number of inputs and outputs of ops, where it is not one of each."""
 
 
 def lower_model(model: Model, profile: str = "litert") -> Graph:
@@ -39,6 +49,9 @@ def lower_model(model: Model, profile: str = "litert") -> Graph:
     if not graph.inputs or not graph.outputs:
         raise ModelError(f"{model.name}: the model has no {'outputs' if graph.inputs else 'inputs'}")
     lowering = Lowering(model, PROFILES[profile])
+    for subgraph in model.subgraphs:
+        for op in subgraph.operators:
+            _require_ends(lowering, op)
     for index in graph.inputs:
         lowering.known[index] = lowering.make_value(None, graph.tensors[index])
     for op in graph.operators:
@@ -53,8 +66,28 @@ def lower_model(model: Model, profile: str = "litert") -> Graph:
     return Graph(model.name, inputs, tuple(outputs), tuple(lowering.ops), tuple(lowering.states))
 
 
+def _require_ends(lowering: Lowering, op: Operator) -> None:
+    """Every op has the tensors that are looked at without asking."""
+    inputs, outputs = _ENDS.get(op.name, (1, 1))
+    if len(op.inputs) < inputs or len(op.outputs) < outputs:
+        counts = f"{len(op.inputs)} inputs and {len(op.outputs)} outputs"
+        raise lowering.fail(op, f"it has {counts}; expected at least {inputs} and {outputs}")
+
+
 def _lower_op(lowering: Lowering, op: Operator) -> None:
+    if pointwise.is_on_floats(lowering, op):
+        pointwise.lower_float(lowering, op)
+        return
     lower = LOWER.get(op.name)
     if lower is None:
         raise lowering.fail(op, f"this op is not compiled; compiled are {', '.join(sorted(LOWER))}")
     lower(lowering, op)
+    _mark_floats(lowering, op)
+
+
+def _mark_floats(lowering: Lowering, op: Operator) -> None:
+    """What is moved from floats that a DEQUANTIZE gave is of the same kind."""
+    known = lowering.known
+    if any(index in known and known[index].storage in lowering.islands for index in op.inputs):
+        made = (known[index] for index in op.outputs if index in known)
+        lowering.islands.update(value.storage for value in made if value.type == "float32")

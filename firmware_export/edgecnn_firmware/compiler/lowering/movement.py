@@ -13,6 +13,7 @@ from edgecnn_firmware.tflite.model import Operator
 from edgecnn_firmware.tflite.options import (
     Activation,
     ConcatenationOptions,
+    GatherOptions,
     MirrorPadMode,
     MirrorPadOptions,
     PackOptions,
@@ -260,6 +261,89 @@ def lower_mirror_pad(lowering: Lowering, op: Operator) -> None:
     _move(lowering, op, (value,), tuple(parts), shape)
 
 
+def lower_tile(lowering: Lowering, op: Operator) -> None:
+    """TILE: the value again and again along each axis."""
+    value = lowering.known_value(op, 0)
+    counts = [int(n) for n in lowering.constant(op, 1, "the multiples").reshape(-1)]
+    if len(counts) != len(value.shape) or min(counts, default=1) < 1:
+        raise lowering.fail(op, f"multiples {counts} for {len(value.shape)} axes")
+    shape = tuple(size * count for size, count in zip(value.shape, counts, strict=True))
+    # Each axis is one that repeats and one that moves.
+    pairs = list(zip(counts, value.shape, strict=True))
+    sources = [step for stride in row_major(value.shape) for step in (0, stride)]
+    outputs = [
+        step for size, stride in zip(value.shape, row_major(shape), strict=True) for step in (size * stride, stride)
+    ]
+    part = Part(0, tuple(n for pair in pairs for n in pair), 0, tuple(sources), 0, tuple(outputs))
+    _moved(lowering, op, value, part, shape)
+
+
+def lower_broadcast(lowering: Lowering, op: Operator) -> None:
+    """BROADCAST_TO a constant shape."""
+    value = lowering.known_value(op, 0)
+    shape = tuple(int(n) for n in lowering.constant(op, 1, "the shape").reshape(-1))
+    own = (1,) * (len(shape) - len(value.shape)) + value.shape
+    if len(own) != len(shape) or any(size not in (1, n) for size, n in zip(own, shape, strict=True)):
+        raise lowering.fail(op, f"shapes {value.shape} and {shape} do not broadcast")
+    strides = tuple(0 if size == 1 else stride for size, stride in zip(own, row_major(own), strict=True))
+    _moved(lowering, op, value, Part(0, shape, 0, strides, 0, row_major(shape)), shape)
+
+
+def lower_reverse(lowering: Lowering, op: Operator) -> None:
+    """REVERSE_V2 along any axes."""
+    value = lowering.known_value(op, 0)
+    axes = [_axis(lowering, op, int(n), len(value.shape)) for n in lowering.constant(op, 1, "the axes").reshape(-1)]
+    strides = row_major(value.shape)
+    start = sum((value.shape[axis] - 1) * strides[axis] for axis in set(axes))
+    steps = tuple(-stride if axis in axes else stride for axis, stride in enumerate(strides))
+    _moved(lowering, op, value, Part(0, value.shape, start, steps, 0, strides), value.shape)
+
+
+def lower_gather(lowering: Lowering, op: Operator) -> None:
+    """GATHER with constant indices: one part for each run of indices that step evenly."""
+    options = lowering.options(op, GatherOptions)
+    value, indices = lowering.known_value(op, 0), lowering.constant(op, 1, "the indices")
+    axis = _axis(lowering, op, options.axis, len(value.shape))
+    size = value.shape[axis]
+    found = [int(n) for n in indices.reshape(-1)]
+    if options.batch_dims or not found or min(found) < 0 or max(found) >= size:
+        raise lowering.fail(
+            op, f"indices {found[:8]} along an axis of {size}; expected indices within it, without batches"
+        )
+    shape = (*value.shape[:axis], *indices.shape, *value.shape[axis + 1 :])
+    whole = (*value.shape[:axis], len(found), *value.shape[axis + 1 :])
+    sources, outputs = row_major(value.shape), row_major(whole)
+    parts = []
+    for begin, count, step in _runs(found):
+        sizes = (*whole[:axis], count, *whole[axis + 1 :])
+        steps = (*sources[:axis], step * sources[axis], *sources[axis + 1 :])
+        parts.append(Part(0, sizes, found[begin] * sources[axis], steps, begin * outputs[axis], outputs))
+    _move(lowering, op, (value,), tuple(parts), shape)
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Position, length and step of each run of numbers that step evenly."""
+    runs: list[tuple[int, int, int]] = []
+    at = 0
+    while at < len(numbers):
+        step = numbers[at + 1] - numbers[at] if at + 1 < len(numbers) else 0
+        end = at + 1
+        while end < len(numbers) and numbers[end] - numbers[end - 1] == step:
+            end += 1
+        runs.append((at, end - at, step))
+        at = end
+    return runs
+
+
+def _moved(lowering: Lowering, op: Operator, value: Value, part: Part, shape: tuple[int, ...]) -> None:
+    """Add a Move of one part, or nothing where every element stays."""
+    same = part.source_start == 0 and part.source_strides == part.output_strides and shape == value.shape
+    if same:
+        lowering.alias(op, value)
+    else:
+        _move(lowering, op, (value,), (part,), shape)
+
+
 def lower_shape(lowering: Lowering, op: Operator) -> None:
     """SHAPE is a constant."""
     tensor = lowering.tensor(op, 0)
@@ -305,7 +389,7 @@ def _slice(
     strides = row_major(value.shape)
     shape = tuple(n for number, n in enumerate(sizes) if number != axis or not drop_axis)
     _require_shape(lowering, op, shape, position)
-    output = lowering.output(op, "int8", "uint8", position=position)
+    output = lowering.output(op, "int8", "uint8", "float32", position=position)
     part = Part(0, sizes, start * strides[axis], strides, 0, row_major(sizes))
     lowering.ops.append(
         Move(number=op.index, label=op.code.label, inputs=(value,), output=output, parts=(simplify(part),))
@@ -323,7 +407,7 @@ def _strided(lowering: Lowering, op: Operator, begin: Sequence[int], step: Seque
     if tuple(size) == value.shape and all(n == 1 for n in step):
         lowering.alias(op, value)
         return
-    made = lowering.output(op, "int8", "uint8")
+    made = lowering.output(op, "int8", "uint8", "float32")
     part = Part(0, tuple(size), start, steps, 0, row_major(tuple(size)))
     lowering.ops.append(
         Move(number=op.index, label=op.code.label, inputs=(value,), output=made, parts=(simplify(part),))
@@ -359,5 +443,9 @@ LOWER: Final[dict[str, Lower]] = {
     "PAD": lower_pad,
     "PADV2": lower_pad,
     "MIRROR_PAD": lower_mirror_pad,
+    "TILE": lower_tile,
+    "BROADCAST_TO": lower_broadcast,
+    "REVERSE_V2": lower_reverse,
+    "GATHER": lower_gather,
     "SHAPE": lower_shape,
 }

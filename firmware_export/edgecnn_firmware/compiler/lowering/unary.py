@@ -133,6 +133,7 @@ LOWER: Final[dict[str, Lower]] = {
     "LOGISTIC": _unary(_logistic),
     "TANH": _unary(_tanh),
     "GELU": _unary(_gelu),
+    "ELU": _litert_only(float_tables.elu_table),
     "EXP": _litert_only(float_tables.exp_table),
     "LOG": _litert_only(float_tables.log_table),
     "SQRT": _litert_only(float_tables.sqrt_table),

@@ -35,10 +35,10 @@ class LogSoftmax(Op):
 
 @dataclass(frozen=True, eq=False)
 class PRelu(Op):
-    """`x` scaled by one factor above the zero point and by one of its channel's below."""
+    """`x` scaled by one factor above the zero point and by one of its channel's, or its own, below."""
 
     alpha: npt.NDArray[np.int8]
-    """`(channels,)`."""
+    """`(channels,)` or `(elements,)`."""
     alpha_zero_point: int
     positive: tuple[int, int]
     """Multiplier and shift (positive: left)."""

@@ -1,4 +1,4 @@
-"""Reductions over the rows of a 1-D value."""
+"""Reductions over axes next to each other; what lies behind them are the output's channels."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from edgecnn_firmware.compiler.ops.value import Op
 
 @dataclass(frozen=True, eq=False)
 class Mean(Op):
-    """Mean over groups of rows: `(groups * rows, channels)` -> `(groups, channels)`."""
+    """Mean or sum over groups of rows: `(groups * rows, channels)` -> `(groups, channels)`."""
 
     rows: int
     multiplier: int
@@ -20,3 +20,8 @@ class ReduceMax(Op):
     """Maximum over groups of rows: `(groups * rows, channels)` -> `(groups, channels)`."""
 
     rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class ReduceMin(ReduceMax):
+    """Minimum over groups of rows."""

@@ -7,9 +7,9 @@ from typing import Final, Literal, TypeAlias
 
 from edgecnn_firmware.compiler.arithmetic.affine import Affine
 
-ElementType: TypeAlias = Literal["int8", "uint8", "int32", "int64", "float32"]
+ElementType: TypeAlias = Literal["int8", "uint8", "int32", "int64", "float32", "bool"]
 
-ELEMENT_BYTES: Final[dict[ElementType, int]] = {"int8": 1, "uint8": 1, "int32": 4, "int64": 8, "float32": 4}
+ELEMENT_BYTES: Final[dict[ElementType, int]] = {"int8": 1, "uint8": 1, "int32": 4, "int64": 8, "float32": 4, "bool": 1}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from edgecnn_firmware.compiler.ops.activation import PRelu, Table
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Depthwise1D
-from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, Sum
+from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, SquaredDifference, Sum
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
 from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
 from edgecnn_firmware.compiler.ops.value import Op
@@ -62,6 +62,7 @@ def _depthwise1d(op: Depthwise1D, position: int, gathers: bool) -> int | None:  
 @least_distance.register(PRelu)
 @least_distance.register(Extreme)
 @least_distance.register(Product)
+@least_distance.register(SquaredDifference)
 @least_distance.register(Sum)
 def _in_place(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     # An operand that serves every row is read again for each.
