@@ -166,6 +166,33 @@ class CompiledCard(CardPart):
     """Test windows on which the compiler's arithmetic gave the reference's bytes when the bundle was written."""
 
 
+class CountsCard(CardPart):
+    """How a sensor's raw int16 counts become physical units: `(count - zero_count) * unit_per_count`, per channel."""
+
+    unit_per_count: tuple[float, ...]
+    zero_count: tuple[float, ...]
+
+
+class DeploymentCard(CardPart):
+    """What the firmware does with results that follow each other."""
+
+    smoothing: Literal["none", "majority", "mean"] = "none"
+    """`majority`: the label that most of the last results have; `mean`: that of the mean probabilities."""
+    results: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many of the last results are smoothed over."""
+    debounce: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many results in a row must agree before the label changes."""
+    counts: CountsCard | None = None
+    """None where raw counts are not classified."""
+
+
+class StatisticsCard(CardPart):
+    """Mean and standard deviation of each channel over the training windows, in physical units."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
 class Card(CardPart):
     """The bundle's card."""
 
@@ -179,6 +206,9 @@ class Card(CardPart):
     input: InputCard
     normalization: NormalizationCard
     quantization: QuantizationCard
+    deployment: DeploymentCard = DeploymentCard()
+    statistics: StatisticsCard | None = None
+    """Of the training part; None where no data were given."""
     metrics: dict[Literal["float", "int8"], ScoreCard] = {}
     arena: ArenaCard | None = None
     arena_note: str = ""
@@ -199,6 +229,13 @@ class Card(CardPart):
         channels = len(self.input.channels)
         if len(self.normalization.offset) != channels or len(self.normalization.gain) != channels:
             raise ValueError(f"normalization must have one offset and one gain for each of the {channels} channels")
+        counts, statistics = self.deployment.counts, self.statistics
+        if counts and not len(counts.unit_per_count) == len(counts.zero_count) == channels:
+            raise ValueError(
+                f"deployment.counts must have one unit_per_count and zero_count for each of {channels} channels"
+            )
+        if statistics and not len(statistics.mean) == len(statistics.deviation) == channels:
+            raise ValueError(f"statistics must have one mean and one deviation for each of {channels} channels")
         if self.output == "sigmoid" and len(self.labels) != 2:
             raise ValueError("output 'sigmoid' goes with exactly two labels")
         if len(set(self.labels)) != len(self.labels):

@@ -12,9 +12,17 @@ from edgecnn_bench.statistics import score
 from edgecnn_firmware import numerics
 from edgecnn_firmware.arena import measure_arena
 from edgecnn_firmware.bundle import BundleWriter, Vectors
-from edgecnn_firmware.card import ArenaCard, Card, QuantizationCard, ScoreCard, TensorQuantization
-from edgecnn_firmware.compiler.bundled import compile_for_bundle
-from edgecnn_firmware.errors import ModelError
+from edgecnn_firmware.card import (
+    ArenaCard,
+    Card,
+    CountsCard,
+    DeploymentCard,
+    QuantizationCard,
+    ScoreCard,
+    TensorQuantization,
+)
+from edgecnn_firmware.classifier.bundled import compile_for_bundle
+from edgecnn_firmware.errors import ModelError, SettingsError
 from edgecnn_firmware.header import write_header
 from edgecnn_firmware.progress import Progress
 from edgecnn_firmware.tflite.inspect import ModelSummary, TensorSummary, require_full_int8, summarize
@@ -23,6 +31,7 @@ from edgecnn_firmware.tflite.reader import read_model
 if TYPE_CHECKING:
     from edgecnn.data.prepare import PreparedPart
     from edgecnn.pipeline import Job, Quantized
+    from edgecnn.project import FirmwareSettings
 
 INTERPRETERS: Final = ("ai-edge-litert", "tflite-runtime", "tflite-micro")
 """Packages that measure; the card lists their versions too."""
@@ -55,6 +64,8 @@ def write_bundle(job: "Job", quantized: "Quantized") -> None:
         input=prepared.input,
         normalization=prepared.normalization,
         quantization=quantization,
+        deployment=deployment_card(job.project.firmware, len(prepared.input.channels)),
+        statistics=prepared.statistics,
         metrics=_metrics(vectors, output, quantization, prepared.classes),
         arena=arena if isinstance(arena, ArenaCard) else None,
         arena_note="" if isinstance(arena, ArenaCard) else arena,
@@ -67,11 +78,33 @@ def write_bundle(job: "Job", quantized: "Quantized") -> None:
     commit_bundle(job.bundle, card, model, summary, vectors, files)
 
 
+def deployment_card(settings: "FirmwareSettings", channels: int) -> DeploymentCard:
+    """The card's form of the project file's `[firmware]`.
+
+    Raises:
+        SettingsError: a list does not have one value for each channel.
+    """
+    counts = None
+    if settings.unit_per_count is not None:
+        unit = _per_channel("unit_per_count", settings.unit_per_count, channels)
+        counts = CountsCard(unit_per_count=unit, zero_count=_per_channel("zero_count", settings.zero_count, channels))
+    return DeploymentCard(
+        smoothing=settings.smoothing, results=settings.results, debounce=settings.debounce, counts=counts
+    )
+
+
+def _per_channel(name: str, given: float | tuple[float, ...], channels: int) -> tuple[float, ...]:
+    values = given if isinstance(given, tuple) else (given,) * channels
+    if len(values) != channels:
+        raise SettingsError(f"firmware.{name}: {len(values)} values for {channels} channels")
+    return values
+
+
 def commit_bundle(
     target: Path, card: Card, model: bytes, summary: ModelSummary, vectors: Vectors, files: dict[str, Path]
 ) -> None:
     """Write the bundle's files, the C header and the compiled C among them, and put the bundle in its place."""
-    compiled, compiled_card, note = compile_for_bundle(model, card.name, vectors.inputs, vectors.outputs)
+    compiled, compiled_card, note = compile_for_bundle(model, card, vectors.inputs, vectors.outputs)
     card = card.model_copy(update={"compiled": compiled_card, "compiled_note": note})
     with BundleWriter(target) as bundle:
         for name, data in compiled.items():

@@ -260,6 +260,7 @@ def export_project(job: Job) -> Exported:
         "edgecnn": __version__,
         "quantized": quantized.key,
         "project": job.project.project.model_dump(mode="json"),
+        "firmware": job.project.firmware.model_dump(mode="json"),
         "max_windows": job.project.benchmark.max_windows,
         "libraries": library_versions("numpy", *INTERPRETERS),
     }

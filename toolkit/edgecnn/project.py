@@ -246,6 +246,27 @@ class QuantizationSettings(Settings):
     """Further files written for comparison."""
 
 
+class FirmwareSettings(Settings):
+    """`[firmware]`: what the exported C does with the sensor's samples and with results that follow each other."""
+
+    smoothing: Literal["none", "majority", "mean"] = "none"
+    """`majority`: the label that most of the last `results` have; `mean`: that of their mean probabilities."""
+    results: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many of the last results are smoothed over."""
+    debounce: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many results in a row must agree before the label changes."""
+    unit_per_count: float | tuple[float, ...] | None = None
+    """Physical units of one raw int16 count of the sensor, for all channels or one for each; classifies counts if set."""
+    zero_count: float | tuple[float, ...] = 0.0
+    """The count that stands for 0 in physical units, for all channels or one for each."""
+
+    @model_validator(mode="after")
+    def _smoothing_has_results(self) -> "FirmwareSettings":
+        if (self.smoothing == "none") != (self.results == 1):
+            raise ValueError("smoothing 'majority' or 'mean' goes with results of 2 or more, 'none' with results = 1")
+        return self
+
+
 class BenchmarkSettings(Settings):
     """`[benchmark]`: what is measured on this machine."""
 
@@ -282,6 +303,7 @@ class Project(Settings):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     quantization: QuantizationSettings = QuantizationSettings()
+    firmware: FirmwareSettings = FirmwareSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     gate: GateSettings = GateSettings()
 

@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edgecnn.bundling import INTERPRETERS, Output, choose_windows, commit_bundle, int8_metrics, int8_model
+from edgecnn.bundling import (
+    INTERPRETERS,
+    Output,
+    choose_windows,
+    commit_bundle,
+    deployment_card,
+    int8_metrics,
+    int8_model,
+)
 from edgecnn.steps import library_versions
 from edgecnn_bench.engines.litert import reference_outputs
 from edgecnn_firmware import numerics
 from edgecnn_firmware.arena import measure_arena
 from edgecnn_firmware.bundle import Vectors
-from edgecnn_firmware.card import ArenaCard, Card, ChannelCard, InputCard, NormalizationCard
+from edgecnn_firmware.card import ArenaCard, Card, ChannelCard, DeploymentCard, InputCard, NormalizationCard
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.progress import Progress
 from edgecnn_firmware.tflite.inspect import ModelSummary
@@ -48,6 +56,8 @@ def bundle_ready_model(
         input=data.input if data else _unknown_input(window_samples, channels),
         normalization=data.normalization if data else _no_normalization(channels),
         quantization=quantization,
+        deployment=deployment_card(job.project.firmware, channels) if job else DeploymentCard(),
+        statistics=data.statistics if data else None,
         arena=arena if isinstance(arena, ArenaCard) else None,
         arena_note="" if isinstance(arena, ArenaCard) else arena,
         data=data.data if data else None,

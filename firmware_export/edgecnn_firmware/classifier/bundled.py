@@ -1,15 +1,16 @@
-"""The compiled network that a bundle holds: portable C99, checked against the bundle's own reference outputs."""
+"""The classifier that a bundle holds: portable C99, its network checked against the bundle's own reference outputs."""
 
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from edgecnn_firmware.card import CompiledCard
-from edgecnn_firmware.compiler.compile import compile_model
+from edgecnn_firmware.card import Card, CompiledCard
+from edgecnn_firmware.classifier.write import write_classifier
 from edgecnn_firmware.compiler.emit.program import Program
 from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.errors import ModelError
+from edgecnn_firmware.numerics import Int8
+from edgecnn_firmware.selftest.files import selftest_files
 
 FOLDER: Final = "firmware/c"
 MOST_CHECKED: Final = 32
@@ -17,39 +18,46 @@ MOST_CHECKED: Final = 32
 
 
 def compile_for_bundle(
-    model: bytes, name: str, inputs: npt.NDArray[np.int8], outputs: npt.NDArray[np.int8]
+    model: bytes, card: Card, inputs: Int8, outputs: Int8
 ) -> tuple[dict[str, bytes], CompiledCard | None, str]:
-    """Compile a bundle's model for any core.
+    """Write a bundle's classifier, self-test and console for any core.
 
     Args:
         model: the int8 `.tflite` file.
-        name: the bundle's name, which becomes the C prefix.
+        card: of the bundle, as far as it is known.
         inputs: `(n, window_samples, channels)` int8 windows.
         outputs: `(n, outputs)` what the reference kernels give for them.
 
     Returns:
         The files by their names in the bundle, what the card says of them, and, where there are none, the reason.
+
+    Raises:
+        SettingsError: raw counts do not fit fixed point.
     """
     try:
-        program = compile_model(model, "model.tflite", name)
+        classifier = write_classifier(model, card, (inputs, outputs))
     except ModelError as error:
         return {}, None, str(error)
+    network = classifier.network
     checked = min(len(inputs), MOST_CHECKED)
-    wrong = _differing(program, inputs[:checked], outputs[:checked])
+    wrong = _differing(network, inputs[:checked], outputs[:checked])
     if wrong:
         return {}, None, f"its arithmetic differs from the reference kernels on {wrong} of {checked} windows"
-    card = CompiledCard(
-        target=program.target,
-        constant_bytes=program.constant_bytes,
-        arena_bytes=program.arena.bytes,
-        state_bytes=program.state_bytes,
-        macs=program.graph.macs,
+    compiled = CompiledCard(
+        target=network.target,
+        constant_bytes=network.constant_bytes,
+        arena_bytes=network.arena.bytes,
+        state_bytes=network.state_bytes,
+        macs=network.graph.macs,
         checked_windows=checked,
     )
-    return {f"{FOLDER}/{file}": text.encode("utf-8") for file, text in program.files.items()}, card, ""
+    files = {name: text.encode("utf-8") for name, text in classifier.files.items()}
+    if not network.state_bytes:
+        files |= selftest_files(network, model, inputs, outputs)
+    return {f"{FOLDER}/{name}": data for name, data in sorted(files.items())}, compiled, ""
 
 
-def _differing(program: Program, inputs: npt.NDArray[np.int8], outputs: npt.NDArray[np.int8]) -> int:
+def _differing(program: Program, inputs: Int8, outputs: Int8) -> int:
     oracle = Oracle(program.graph)
     shape = program.graph.inputs[0].shape
     return sum(

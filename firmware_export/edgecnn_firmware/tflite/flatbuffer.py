@@ -139,6 +139,10 @@ class Table:
             raise self.buffer.fail(f"it holds {count} {what}; up to {most} are read")
         return [Table(self.buffer, self.buffer.follow(start + 4 * index)) for index in range(count)]
 
+    def place(self, field: int, element_bytes: int) -> tuple[int, int]:
+        """Count of elements of a field that is a vector, and the byte of the first; zeros if absent."""
+        return self._vector(field, element_bytes)
+
     def _numbers(self, field: int, form: str) -> tuple[Any, ...]:
         size = _FORMS[form].size
         count, start = self._vector(field, size)

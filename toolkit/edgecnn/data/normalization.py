@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgecnn.data.recording import Channel, Samples
 from edgecnn.project import NormalizationSettings
-from edgecnn_firmware.card import NormalizationCard
+from edgecnn_firmware.card import NormalizationCard, StatisticsCard
 from edgecnn_firmware.errors import DataError, SettingsError
 
 Float64 = npt.NDArray[np.float64]
@@ -59,6 +59,15 @@ def fit(blocks: Iterable[Samples], settings: NormalizationSettings, channels: tu
         return NormalizationCard(method="none", offset=(0.0,) * len(channels), gain=(1.0,) * len(channels))
     if settings.method == "constants":
         return _constants(settings, channels)
+    return _standard(total_moments(blocks), channels)
+
+
+def total_moments(blocks: Iterable[Samples]) -> Moments:
+    """Moments of all blocks `(windows, window_samples, channels)`.
+
+    Raises:
+        DataError: there are no samples.
+    """
     total: Moments | None = None
     for block in blocks:
         if block.size:
@@ -66,7 +75,20 @@ def fit(blocks: Iterable[Samples], settings: NormalizationSettings, channels: tu
             total = part if total is None else total.merged(part)
     if total is None:
         raise DataError("normalization: the training part has no samples")
-    return _standard(total, channels)
+    return total
+
+
+def statistics(total: Moments, channels: tuple[Channel, ...]) -> StatisticsCard:
+    """What the firmware's monitor compares a sensor with.
+
+    Raises:
+        DataError: a channel holds NaN or infinity.
+    """
+    deviation = np.sqrt(total.squares / total.count)
+    for number, channel in enumerate(channels):
+        if not (np.isfinite(total.mean[number]) and np.isfinite(deviation[number])):
+            raise DataError(f"channel '{channel.name}' holds NaN or infinity in the training part")
+    return StatisticsCard(mean=tuple(total.mean.tolist()), deviation=tuple(deviation.tolist()))
 
 
 def _standard(total: Moments, channels: tuple[Channel, ...]) -> NormalizationCard:

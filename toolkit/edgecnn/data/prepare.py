@@ -23,13 +23,21 @@ from pydantic import Field, ValidationError
 from edgecnn.data.denser import denser_training
 from edgecnn.data.duplicates import duplicate_sentences
 from edgecnn.data.fingerprint import dataset_fingerprint
-from edgecnn.data.normalization import fit
+from edgecnn.data.normalization import fit, statistics, total_moments
 from edgecnn.data.recording import Channel, Dataset, Part
 from edgecnn.data.splits import PARTS, Split, split_windows
 from edgecnn.data.window_reader import read_windows
 from edgecnn.data.windows import WindowIndex, cut_windows, rate_is_known
 from edgecnn.project import Project
-from edgecnn_firmware.card import CardPart, ChannelCard, DataCard, InputCard, NormalizationCard, PartCard
+from edgecnn_firmware.card import (
+    CardPart,
+    ChannelCard,
+    DataCard,
+    InputCard,
+    NormalizationCard,
+    PartCard,
+    StatisticsCard,
+)
 from edgecnn_firmware.errors import DataError
 from edgecnn_firmware.progress import Progress, silent
 
@@ -65,6 +73,7 @@ class Prepared:
     classes: tuple[str, ...]
     input: InputCard
     normalization: NormalizationCard
+    statistics: StatisticsCard
     data: DataCard
     parts: Mapping[Part, PreparedPart]
 
@@ -107,6 +116,7 @@ class _PreparedFile(CardPart):
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     input: InputCard
     normalization: NormalizationCard
+    statistics: StatisticsCard
     data: DataCard
     recordings: tuple[_RecordingEntry, ...]
 
@@ -131,6 +141,7 @@ def prepare(project: Project, folder: Path, dataset: Dataset, progress: Progress
         classes=index.classes,
         input=_input_card(index),
         normalization=normalization,
+        statistics=statistics(total_moments(_blocks(_open_windows(folder, "train"))), dataset.channels),
         data=_data_card(index, split, proof),
         recordings=tuple(_RecordingEntry(name=item.name, group=item.group) for item in dataset.recordings),
     )
@@ -152,7 +163,7 @@ def load_prepared(folder: Path) -> Prepared:
     names = np.array([recording.name for recording in content.recordings], dtype=np.str_)
     groups = np.array([recording.group for recording in content.recordings], dtype=np.str_)
     parts = {part: _load_part(folder, part, content, names, groups) for part in PARTS}
-    return Prepared(content.classes, content.input, content.normalization, content.data, parts)
+    return Prepared(content.classes, content.input, content.normalization, content.statistics, content.data, parts)
 
 
 def _check_space(index: WindowIndex, folder: Path) -> None:

@@ -1,0 +1,149 @@
+"""`NAME.h` and `NAME.c`: the classifier as C99 around the compiled network `NAME_network.h`."""
+
+import hashlib
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from edgecnn_firmware.c_text import c_string, comment_text, float_literal
+from edgecnn_firmware.card import Card
+from edgecnn_firmware.classifier.counts import count_lines
+from edgecnn_firmware.classifier.monitor import training_inputs
+from edgecnn_firmware.classifier.results import is_plain, probability_table
+from edgecnn_firmware.compiler.compile import compile_model
+from edgecnn_firmware.compiler.emit.context import c_numbers
+from edgecnn_firmware.compiler.emit.program import STACK_BYTES, Optimize, Program, runtime_text
+from edgecnn_firmware.numerics import Int8
+from edgecnn_firmware.selftest.files import selftest_files
+
+_COMMENT_WIDTH: Final = 112
+_LABEL_BYTES: Final = 8
+"""A result's label and probability in the stack of `NAME_push`."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The C sources of a classifier, and the network in them."""
+
+    name: str
+    files: Mapping[str, str]
+    """Text of each file by its name: NAME.h, NAME.c, NAME_network.h, NAME_network.c and the kernels' headers."""
+    network: Program
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the C files."""
+        return tuple(sorted(name for name in self.files if name.endswith(".c")))
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Names of the headers."""
+        return tuple(sorted(name for name in self.files if name.endswith(".h")))
+
+    @property
+    def public_header(self) -> str:
+        """The header that users include."""
+        return f"{self.name}.h"
+
+
+def write_classifier(
+    model: bytes,
+    card: Card,
+    golden: tuple[Int8, Int8] | None = None,
+    *,
+    target: str = "portable",
+    optimize: Optimize = "balanced",
+) -> Classifier:
+    """Write a bundle's classifier; the same bytes for the same input.
+
+    Args:
+        model: the int8 `.tflite` file.
+        card: names, labels, window, normalization, quantization and deployment; its text may hold any character.
+        golden: int8 windows `(n, window_samples, channels)` and the reference kernels' outputs `(n, outputs)`: with them
+            `NAME_selftest` is written, but for networks that keep state.
+        target: whose kernels are used: one of the compiler's targets.
+        optimize: as of the compiler.
+
+    Raises:
+        ModelError: the network does not compile; by op number, name and reason.
+        SettingsError: raw counts do not fit fixed point.
+        DataError: a constant does not fit float32.
+    """
+    prefix = f"{card.name}_network"
+    network = compile_model(
+        model, "model.tflite", prefix, target=target, optimize=optimize, input_in_arena=True, checksum=True
+    )
+    context, environment = _context(model, card, network), _environment()
+    has_selftest = golden is not None and not network.state_bytes
+    context["has_selftest"] = has_selftest
+    files = dict(network.files)
+    if golden is not None and has_selftest:
+        made = selftest_files(network, model, *golden)
+        files |= {name: made[name].decode("utf-8") for name in (f"{prefix}_selftest.h", f"{prefix}_selftest.c")}
+        files[f"{card.name}_selftest.c"] = environment.get_template("classifier_selftest.c.j2").render(context) + "\n"
+    files["edgecnn_classifier.h"] = runtime_text("edgecnn_classifier.h")
+    files[f"{card.name}.h"] = environment.get_template("classifier.h.j2").render(context) + "\n"
+    files[f"{card.name}.c"] = environment.get_template("classifier.c.j2").render(context) + "\n"
+    return Classifier(card.name, files, network)
+
+
+@cache
+def _environment() -> Environment:
+    # The output is C, not HTML: texts are escaped for C below.
+    return Environment(  # noqa: S701
+        loader=PackageLoader("edgecnn_firmware", "templates"), undefined=StrictUndefined, keep_trailing_newline=False
+    )
+
+
+def _context(model: bytes, card: Card, network: Program) -> dict[str, Any]:
+    quantization, rate_hz = card.quantization, card.input.sample_rate_hz
+    channels, labels = len(card.input.channels), len(card.labels)
+    table = "" if is_plain(quantization.output) else c_numbers(probability_table(quantization.output).tolist(), "u")
+    return {
+        "name": card.name,
+        "upper": card.name.upper(),
+        "network": network.prefix,
+        "network_upper": network.prefix.upper(),
+        "version": card.version,
+        "description": [comment_text(line) for line in textwrap.wrap(card.description, _COMMENT_WIDTH)],
+        "window_samples": card.input.window_samples,
+        "hop_samples": card.input.hop_samples,
+        "rate": f"{rate_hz:g}" if card.input.rate_known else "",
+        "rate_c": float_literal(rate_hz, "input.sample_rate_hz"),
+        "seconds": f"{card.input.window_samples / rate_hz:.3g}",
+        "channels": [
+            comment_text(f"{channel.name} in {channel.unit}" if channel.unit else channel.name)
+            for channel in card.input.channels
+        ],
+        "labels": [c_string(label) for label in card.labels],
+        "label_comments": [comment_text(label) for label in card.labels],
+        "outputs": 1 if card.output == "sigmoid" else labels,
+        "deployment": card.deployment,
+        "counts": count_lines(card) if card.deployment.counts else (),
+        "monitor": training_inputs(card) or (),
+        "table": table,
+        "state_bytes": network.state_bytes,
+        "constant_bytes": network.constant_bytes + 8 * channels + 512 * bool(table),
+        "arena_bytes": network.arena.bytes + network.state_bytes,
+        "stream_bytes": _stream_bytes(card),
+        "stack_bytes": STACK_BYTES + _LABEL_BYTES * labels,
+        "crc32": f"0x{network.crc32:08x}",
+        "sha256": hashlib.sha256(model).hexdigest(),
+        "input_scale": float_literal(quantization.input.scale, "quantization.input.scale"),
+        "input_zero_point": quantization.input.zero_point,
+        "output_scale": float_literal(quantization.output.scale, "quantization.output.scale"),
+        "output_zero_point": quantization.output.zero_point,
+        "offset": [float_literal(value, "normalization.offset") for value in card.normalization.offset],
+        "gain": [float_literal(value, "normalization.gain") for value in card.normalization.gain],
+    }
+
+
+def _stream_bytes(card: Card) -> int:
+    """The window's ring, the monitor's sums and the ring of results."""
+    channels, results = len(card.input.channels), card.deployment.results
+    means = 4 * results * len(card.labels) if card.deployment.smoothing == "mean" else 0
+    return card.input.window_samples * channels + 32 * channels + 4 * results + means + 32

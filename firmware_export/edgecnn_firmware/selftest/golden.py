@@ -1,0 +1,89 @@
+"""Which of a bundle's test windows become golden vectors: few bytes of flash, every class that the model can tell."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.compiler.oracle import Oracle
+from edgecnn_firmware.errors import ModelError
+
+Int8 = npt.NDArray[np.int8]
+
+FIRST_ROWS: Final = 2
+"""Rows from the front that are taken whatever class they are."""
+
+MAX_VECTORS: Final = 16
+
+MAX_BYTES: Final = 16 * 1024
+"""Flash of all golden vectors; one is taken even if it is longer than that."""
+
+MAX_WINDOW_BYTES: Final = 256 * 1024
+"""Of one window; the C text is about four times as long."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Windows and what the reference kernels make of them, one row a vector."""
+
+    rows: tuple[int, ...]
+    """Their rows in vectors.npz."""
+    inputs: Int8
+    """`(vectors, input bytes)`."""
+    outputs: Int8
+    """`(vectors, output bytes)`."""
+
+
+def choose_golden(program: Program, inputs: Int8, outputs: Int8) -> Golden:
+    """Choose the first rows and the first of each decided class, as many as the limits allow, and check them.
+
+    Args:
+        program: the compiled network, with one int8 input and one int8 output and no state.
+        inputs: `(n, ...)` int8 windows.
+        outputs: `(n, outputs)` what the reference kernels give for them.
+
+    Raises:
+        ModelError: the network is of another kind, there are no windows, one is too long, or the compiler's arithmetic
+            gives other bytes.
+    """
+    _require_plain(program)
+    source, made = program.graph.inputs[0], program.graph.outputs[0]
+    if not len(inputs) or inputs.size != len(inputs) * source.bytes or outputs.shape != (len(inputs), made.bytes):
+        raise ModelError(
+            f"self-test: windows {inputs.shape} and outputs {outputs.shape}; "
+            f"expected {source.bytes} values and ({made.bytes},) of each of at least one window"
+        )
+    inputs = inputs.reshape(len(inputs), -1)
+    if source.bytes > MAX_WINDOW_BYTES:
+        raise ModelError(f"self-test: a window of {source.bytes} bytes; at most {MAX_WINDOW_BYTES} go into flash")
+    most = max(1, min(MAX_VECTORS, MAX_BYTES // (source.bytes + made.bytes)))
+    rows = _rows(_classes(outputs, made.affine.zero_point, made.affine.scale), most)
+    golden = Golden(rows, inputs[list(rows)], outputs[list(rows)])
+    for row, window, wanted in zip(rows, golden.inputs, golden.outputs, strict=True):
+        if not np.array_equal(Oracle(program.graph).run(window.reshape(source.shape))[0].reshape(-1), wanted):
+            raise ModelError(f"self-test: window {row} gives other bytes than the bundle's reference outputs")
+    return golden
+
+
+def _require_plain(program: Program) -> None:
+    graph = program.graph
+    if graph.states:
+        raise ModelError("self-test: the network keeps state from call to call, which golden vectors do not cover")
+    if [value.type for value in (*graph.inputs, *graph.outputs)] != ["int8", "int8"]:
+        raise ModelError("self-test: expected a network with one int8 input and one int8 output")
+
+
+def _classes(outputs: Int8, zero_point: int, scale: float) -> npt.NDArray[np.int64]:
+    """The decided label of each row: the largest output, or whether the only one is over one half."""
+    if outputs.shape[1] == 1:
+        return np.asarray((outputs[:, 0].astype(np.int64) - zero_point) * scale > 0.5, np.int64)
+    return np.asarray(np.argmax(outputs, axis=1), np.int64)
+
+
+def _rows(classes: npt.NDArray[np.int64], most: int) -> tuple[int, ...]:
+    first_of_each = np.unique(classes, return_index=True)[1].tolist()
+    # Classes before further rows from the front, should there be room for some only.
+    wanted = dict.fromkeys([*sorted(first_of_each), *range(min(FIRST_ROWS, len(classes)))])
+    return tuple(sorted(list(wanted)[:most]))
