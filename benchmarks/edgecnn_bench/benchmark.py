@@ -1,90 +1,121 @@
 """One benchmark of one bundle: the same windows to every engine, and all that can be said of what came out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecnn_bench import gates as gate_limits
 from edgecnn_bench import latency
-from edgecnn_bench.engines import all_engines, named_engines, recorded, trial
-from edgecnn_bench.engines.protocol import Engine, EngineRun, LoadedEngine, decided
+from edgecnn_bench.conditions import measure_conditions
+from edgecnn_bench.engines import all_engines, named_engines, recorded
+from edgecnn_bench.engines.cut import RunsAnyModel
+from edgecnn_bench.engines.protocol import EngineRun, RunOutputs, decided
 from edgecnn_bench.environment import measure_environment
-from edgecnn_bench.footprint import fits
+from edgecnn_bench.footprint import fits_of_bundle
+from edgecnn_bench.layers import differing_windows, first_difference
+from edgecnn_bench.memory import memory_map
 from edgecnn_bench.parity import compare
-from edgecnn_bench.results import EngineResult, Footprint, Layer, Parity, Report
+from edgecnn_bench.places.measured_board import MeasuredBoard, measure_board
+from edgecnn_bench.places.open_place import OpenPlace
+from edgecnn_bench.plotted import plotted
+from edgecnn_bench.results import EngineResult, Layer, Parity, Report
+from edgecnn_bench.running import Findings, add_recorded, run_engines
 from edgecnn_bench.statistics import class_scores, score
+from edgecnn_bench.virtual_boards import DEFAULT_BOARDS, named_boards, run_boards
 from edgecnn_firmware import __version__
 from edgecnn_firmware.bundle import MODEL, VECTORS, Bundle, Vectors, read_bundle
-from edgecnn_firmware.errors import BundleError, SettingsError
+from edgecnn_firmware.errors import BundleError, EdgeCnnError, SettingsError
 from edgecnn_firmware.progress import Progress, silent
 from edgecnn_firmware.tflite.inspect import summarize
 from edgecnn_firmware.tflite.reader import read_model
 
+Elsewhere: TypeAlias = Callable[[], AbstractContextManager[OpenPlace]]
+"""Opens another place that runs engines."""
+
 _FLOAT: Final = ("keras", recorded.KERAS)
 _REFERENCE: Final = ("litert-reference", recorded.REFERENCE)
-_SAME_FILE: Final = ("litert", "litert-builtin", "tflite-runtime")
+_SAME_FILE: Final = ("litert", "litert-builtin", "tflite-runtime", "tflm", "compiled", "compiled-portable")
 _VARIANTS: Final = ("litert-float32", "litert-float16", "litert-dynamic", "litert-int16x8")
-_MAX_REASON: Final = 300
-
-
-@dataclass
-class _Findings:
-    """What has been found so far; rows and runs by engine key, in the order of the report."""
-
-    rows: dict[str, EngineResult] = field(default_factory=dict)
-    runs: dict[str, EngineRun] = field(default_factory=dict)
-    loaded: dict[str, LoadedEngine] = field(default_factory=dict)
+_REFERENCE_TARGET: Final = "armv7e-m"
+"""Whose memory map is drawn: the kernels of most boards."""
 
 
 def benchmark(
     bundle_path: Path,
     *,
     engines: Sequence[str] | None = None,
+    boards: Sequence[str] | None = None,
+    elsewhere: Sequence[Elsewhere] = (),
+    serial: Sequence[tuple[str, int]] = (),
     timed_runs: int = 500,
     warmup_runs: int = 50,
     seed: int = 0,
     gates: Mapping[str, float | None] | None = None,
     progress: Progress = silent,
 ) -> Report:
-    """Run, time and compare the named engines (or all that concern the bundle) on the bundle's windows.
+    """Run, time and compare engines on the bundle's windows, and count what the compiled network costs on boards.
 
-    `gates` is the project file's `[gate]`; limits that are None are not checked.
+    Args:
+        bundle_path: the bundle's folder.
+        engines: keys of the engines on this machine; all that concern the bundle if None.
+        boards: names of virtual boards; if None, `DEFAULT_BOARDS`, or none where engines are named.
+        elsewhere: opens other places that run engines; each is a context.
+        serial: port and baud rate of boards with the self-test firmware.
+        timed_runs: timed calls of each engine.
+        warmup_runs: calls before timing.
+        seed: of the engines' order and of the disturbances.
+        gates: the project file's `[gate]`; limits that are None are not checked.
+        progress: told of every step.
 
     Raises:
         BundleError: the folder is no whole, unchanged bundle, or it holds no windows.
         ModelError: its int8 model is malformed.
-        SettingsError: an engine or a gate is unknown, or a number of runs is below 1.
+        SettingsError: an engine, a board or a gate is unknown, or a number of runs is below 1.
+        EdgeCnnError: a place cannot be opened.
     """
     limits = {name: limit for name, limit in (gates or {}).items() if limit is not None}
     chosen = None if engines is None else named_engines(engines)
+    names = named_boards((DEFAULT_BOARDS if chosen is None else ()) if boards is None else boards)
     gate_limits.check(gate_limits.Measured(), limits)
     if timed_runs < 1 or warmup_runs < 1:
         raise SettingsError(f"timed_runs = {timed_runs}, warmup_runs = {warmup_runs}: both must be at least 1")
     bundle = read_bundle(bundle_path)
     layers = _layers(bundle)
     vectors = _checked(bundle.vectors(), bundle)
-    found = _run_all(bundle, vectors, all_engines(bundle) if chosen is None else chosen, progress)
-    _add_recorded(found, bundle, vectors, everything=chosen is None)
-    times = latency.measure(
-        found.loaded,
-        vectors.windows,
-        timed_runs=timed_runs,
-        warmup_runs=warmup_runs,
-        seed=seed,
-        progress=progress,
-    )
+    board_runs = run_boards(bundle, names, progress=progress)
+    boards_here = [measure_board(port, baud, bundle, vectors, progress) for port, baud in serial]
+    found = Findings()
+    with ExitStack() as stack:
+        places = [stack.enter_context(place()) for place in elsewhere]
+        run_engines(bundle, vectors, all_engines(bundle) if chosen is None else chosen, found, progress)
+        for place in places:
+            run_engines(bundle, vectors, place.engines(bundle), found, progress, place.place.key)
+        add_recorded(found, bundle, vectors, everything=chosen is None)
+        times = latency.measure(
+            found.loaded,
+            vectors.windows,
+            timed_runs=timed_runs,
+            warmup_runs=warmup_runs,
+            seed=seed,
+            progress=progress,
+        )
+        parity = tuple(_located(pair, found, bundle, vectors) for pair in _parity(found.runs, vectors, bundle))
+        conditions = measure_conditions(bundle, vectors, found, seed, progress)
     rows = tuple(
         _scored(row, found.runs.get(key), vectors.labels, bundle.card.labels).model_copy(
             update={"latency": times.get(key, ())}
         )
         for key, row in found.rows.items()
     )
-    parity = _parity(found.runs, vectors, bundle.card.labels)
-    footprint = _footprint(bundle, layers)
+    rows += tuple(board.run.row for board in boards_here)
+    reference = next((key for key in _REFERENCE if key in found.runs), None)
+    if reference is not None:
+        parity += tuple(_board_parity(board, reference, vectors, bundle) for board in boards_here)
+    footprint = fits_of_bundle(bundle, runs=board_runs)
     return Report(
         edgecnn_version=__version__,
         environment=measure_environment(),
@@ -97,6 +128,14 @@ def benchmark(
         layers=layers,
         footprint=footprint,
         gates=gate_limits.check(gate_limits.measured(rows, parity, footprint), limits),
+        places=(*(place.place for place in places), *(board.place for board in boards_here)),
+        boards=board_runs,
+        memory_map=memory_map(bundle, _REFERENCE_TARGET),
+        layer_noise=conditions.layer_noise,
+        robustness=conditions.robustness,
+        calibration=conditions.calibration,
+        plotted=plotted(parity, vectors.windows, bundle.card),
+        not_measured=conditions.not_measured | ({} if board_runs else {"boards": "no virtual board was asked for"}),
     )
 
 
@@ -114,16 +153,6 @@ def _layers(bundle: Bundle) -> tuple[Layer, ...]:
             activation_bytes=op.activation_bytes,
         )
         for op in summary.ops
-    )
-
-
-def _footprint(bundle: Bundle, layers: Sequence[Layer]) -> Footprint:
-    arena = bundle.card.arena
-    return fits(
-        len(bundle.model_bytes),
-        None if arena is None else arena.measured_bytes,
-        header_bytes=_size(bundle.path / "firmware" / f"{bundle.card.name}_model.h"),
-        weight_bytes=sum(layer.weight_bytes for layer in layers),
     )
 
 
@@ -146,68 +175,6 @@ def windows_source(bundle: Bundle, labels: npt.NDArray[np.int64]) -> str:
     total = max(n, part.windows) if part else n
     unknown = int(np.count_nonzero(labels < 0))
     return f"test part, {n} of {total} windows" + (f", {unknown} without a label" if unknown else "")
-
-
-def _run_all(bundle: Bundle, vectors: Vectors, engines: Sequence[Engine], progress: Progress) -> _Findings:
-    reasons = {engine.key: engine.available(bundle) for engine in engines}
-    tried = [engine.key for engine in engines if engine.needs_trial and reasons[engine.key] is None]
-    progress("try engines", 0, len(tried))
-    crashed = trial.crashes(bundle.path, tried)
-    progress("try engines", len(tried), len(tried))
-    found = _Findings()
-    for engine in engines:
-        reason = reasons[engine.key] or crashed.get(engine.key)
-        if reason is None:
-            reason = _run(engine, bundle, vectors, found, progress)
-        found.rows[engine.key] = EngineResult(
-            key=engine.key,
-            title=engine.title,
-            precision=engine.precision,
-            file=engine.file,
-            file_bytes=_size(bundle.path / engine.file),
-            status="run" if reason is None else "not run",
-            reason=reason or "",
-        )
-    return found
-
-
-def _run(engine: Engine, bundle: Bundle, vectors: Vectors, found: _Findings, progress: Progress) -> str | None:
-    """Run one engine on all windows; return the reason where it fails."""
-    n = len(vectors.windows)
-    try:
-        loaded = engine.load(bundle)
-        outputs = loaded.outputs(vectors.windows, lambda done: progress(f"run {engine.key}", done, n))
-        found.runs[engine.key] = decided(engine.key, outputs, n, bundle.card)
-        found.loaded[engine.key] = loaded
-    except Exception as error:  # noqa: BLE001 - whatever an engine raises is that engine's row, not the end of the report
-        return one_line(error, bundle.path)
-    return None
-
-
-def one_line(error: Exception, folder: Path) -> str:
-    """An error as one line without the bundle's location, for a report that others read."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    text = text.replace(f"{folder.resolve()}/", "").replace(f"{folder}/", "")
-    return text if len(text) <= _MAX_REASON else text[: _MAX_REASON - 3] + "..."
-
-
-def _add_recorded(found: _Findings, bundle: Bundle, vectors: Vectors, *, everything: bool) -> None:
-    """Add the bundle's recorded outputs where they tell something new, if `everything` was asked for.
-
-    Keras' where Keras does not run here; the reference kernels' where those do not run here or give something else.
-    """
-    if not everything:
-        return
-    runs = []
-    if "keras" not in found.runs:
-        runs.append(recorded.recorded_keras(bundle, vectors))
-    reference = found.runs.get("litert-reference")
-    if reference is None or not np.array_equal(reference.outputs.raw, vectors.outputs):
-        runs.append(recorded.recorded_reference(bundle, vectors))
-    for run in runs:
-        if run is not None:
-            found.runs[run.key] = run
-            found.rows[run.key] = recorded.recorded_row(run, bundle)
 
 
 def _scored(
@@ -247,12 +214,29 @@ def pairs(keys: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _parity(runs: Mapping[str, EngineRun], vectors: Vectors, labels: tuple[str, ...]) -> tuple[Parity, ...]:
+def _parity(runs: Mapping[str, EngineRun], vectors: Vectors, bundle: Bundle) -> tuple[Parity, ...]:
     return tuple(
-        compare(runs[reference], runs[candidate], vectors.labels, labels, vectors.groups)
+        compare(runs[reference], runs[candidate], vectors.labels, bundle.card.labels, vectors.groups)
         for reference, candidate in pairs(tuple(runs))
     )
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+def _board_parity(board: MeasuredBoard, reference: str, vectors: Vectors, bundle: Bundle) -> Parity:
+    """The recorded reference outputs against a board's, on the windows that it ran."""
+    rows, all_ = board.run.rows, recorded.recorded_reference(bundle, vectors).outputs
+    outputs = RunOutputs(all_.raw[rows], all_.probabilities[rows], all_.quantization)
+    shown = decided(reference, outputs, len(rows), bundle.card)
+    return compare(shown, board.run.outputs, vectors.labels[rows], bundle.card.labels, vectors.groups[rows])
+
+
+def _located(pair: Parity, found: Findings, bundle: Bundle, vectors: Vectors) -> Parity:
+    """Find the first op at which two int8 engines differ, where both can run parts of the network."""
+    one, other = (found.engines.get(key) for key in (pair.reference, pair.candidate))
+    if not pair.max_lsb_difference or not (isinstance(one, RunsAnyModel) and isinstance(other, RunsAnyModel)):
+        return pair
+    rows = differing_windows(found.runs[pair.reference], found.runs[pair.candidate])
+    try:
+        first = first_difference(bundle, one, other, vectors.windows[rows])
+    except EdgeCnnError:
+        return pair
+    return pair.model_copy(update={"first_difference": first})

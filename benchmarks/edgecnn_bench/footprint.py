@@ -1,18 +1,26 @@
-"""Bytes the model takes with TFLite Micro, and the boards where that fits."""
+"""Bytes the model takes, with TFLite Micro and as compiled C, and the parts where that fits."""
 
-import sys
-from functools import cache
-from importlib.resources import files
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Final
 
-from pydantic import Field
+from edgecnn_bench.compiled_fit import compiled_fit
+from edgecnn_bench.parts import Board, boards
+from edgecnn_bench.results import BoardFit, BoardRun, CompiledFit, Footprint
+from edgecnn_firmware.bundle import Bundle
+from edgecnn_firmware.card import CompiledCard
+from edgecnn_firmware.errors import SettingsError
+from edgecnn_firmware.tflite.inspect import summarize
+from edgecnn_firmware.tflite.reader import read_model
 
-from edgecnn_bench.results import BoardFit, Footprint, Result
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+__all__ = [
+    "ALLOWANCE_SOURCE",
+    "FLASH_ALLOWANCE_BYTES",
+    "RAM_ALLOWANCE_BYTES",
+    "Board",
+    "boards",
+    "fits",
+    "fits_of_bundle",
+]
 
 FLASH_ALLOWANCE_BYTES: Final = 43_856
 """TFLite Micro, CMSIS-NN, C library and start-up code: the image without the model."""
@@ -25,32 +33,31 @@ ALLOWANCE_SOURCE: Final = (
     "32-bit parts."
 )
 
-_Kilobytes = Annotated[int, Field(gt=0)]
 
+def fits(
+    model_bytes: int,
+    arena_bytes: int | None,
+    *,
+    header_bytes: int = 0,
+    weight_bytes: int = 0,
+    compiled: CompiledCard | None = None,
+    runs: Sequence[BoardRun] = (),
+    input_bytes: int = 0,
+    parts: Sequence[Board] | None = None,
+) -> Footprint:
+    """Compare the needs of the model with every part.
 
-class Board(Result):
-    """One `[[board]]` of `boards.toml`; sizes in KiB."""
-
-    board: str
-    part: str
-    core: str
-    clock_mhz: Annotated[float, Field(gt=0)]
-    flash_kb: _Kilobytes
-    ram_kb: _Kilobytes
-    block_kb: _Kilobytes | None = None
-    """Largest run of RAM at consecutive addresses; all of it if unset."""
-    source: str
-
-
-@cache
-def boards() -> tuple[Board, ...]:
-    """The table of parts."""
-    text = files(__package__).joinpath("boards.toml").read_text(encoding="utf-8")
-    return tuple(Board.model_validate(entry) for entry in tomllib.loads(text)["board"])
-
-
-def fits(model_bytes: int, arena_bytes: int | None, *, header_bytes: int = 0, weight_bytes: int = 0) -> Footprint:
-    """Compare the model's flash and RAM with every board; without a measured arena no board is said to fit."""
+    Args:
+        model_bytes: Of the int8 `.tflite` file.
+        arena_bytes: Of TFLite Micro's arena; without it no part is said to fit with TFLite Micro.
+        header_bytes: Of the C header, for the table.
+        weight_bytes: Of the weights in the file, for the table.
+        compiled: The card's account of the C files; None where the network was not compiled.
+        runs: The compiled network on virtual boards.
+        input_bytes: The caller's buffer of one window, where the compiled network's RAM is estimated.
+        parts: By default the whole table.
+    """
+    chosen = boards() if parts is None else parts
     return Footprint(
         model_bytes=model_bytes,
         header_bytes=header_bytes,
@@ -59,35 +66,72 @@ def fits(model_bytes: int, arena_bytes: int | None, *, header_bytes: int = 0, we
         runtime_flash_allowance_bytes=FLASH_ALLOWANCE_BYTES,
         runtime_ram_allowance_bytes=RAM_ALLOWANCE_BYTES,
         allowance_source=ALLOWANCE_SOURCE,
-        boards=tuple(_fit(board, model_bytes, arena_bytes) for board in boards()),
+        boards=tuple(
+            _fit(board, model_bytes, arena_bytes, compiled_fit(board, compiled, runs, input_bytes=input_bytes))
+            for board in chosen
+        ),
     )
 
 
-def _fit(board: Board, model_bytes: int, arena_bytes: int | None) -> BoardFit:
-    flash_bytes, ram_bytes = board.flash_kb << 10, board.ram_kb << 10
-    block_bytes = (board.block_kb or board.ram_kb) << 10
+def fits_of_bundle(bundle: Bundle, parts: Sequence[str] | None = None, runs: Sequence[BoardRun] = ()) -> Footprint:
+    """Say which parts hold a bundle's model, without running any engine.
+
+    Args:
+        bundle: An open bundle.
+        parts: Names of boards or parts as the table writes them, in any case; None for all.
+        runs: Measurements of this bundle's network on virtual boards.
+
+    Raises:
+        BundleError: The model is missing or changed.
+        ModelError: The model is malformed.
+        SettingsError: The table has no such board or part.
+    """
+    card, model = bundle.card, bundle.model_bytes
+    header = bundle.path / "firmware" / f"{card.name}_model.h"
+    return fits(
+        len(model),
+        card.arena.measured_bytes if card.arena else None,
+        header_bytes=header.stat().st_size if header.is_file() else 0,
+        weight_bytes=summarize(read_model(model, str(bundle.path / "model.tflite"))).weight_bytes,
+        compiled=card.compiled,
+        runs=runs,
+        input_bytes=card.input.window_samples * len(card.input.channels),
+        parts=None if parts is None else parts_named(parts),
+    )
+
+
+def parts_named(names: Sequence[str]) -> tuple[Board, ...]:
+    """Look boards or parts up by name, in any case; a part may be on several boards.
+
+    Raises:
+        SettingsError: The table has no such board or part.
+    """
+    wanted = {name.casefold() for name in names}
+    known = {text for board in boards() for text in (board.board.casefold(), board.part.casefold())}
+    missing = [name for name in names if name.casefold() not in known]
+    if missing:
+        accepted = ", ".join(board.board for board in boards())
+        raise SettingsError(f"unknown board {missing[0]!r}; known: {accepted}")
+    return tuple(board for board in boards() if {board.board.casefold(), board.part.casefold()} & wanted)
+
+
+def _fit(board: Board, model_bytes: int, arena_bytes: int | None, compiled: CompiledFit | None) -> BoardFit:
     flash_needed = model_bytes + FLASH_ALLOWANCE_BYTES
     ram_needed = None if arena_bytes is None else arena_bytes + RAM_ALLOWANCE_BYTES
-    lacks = []
-    if flash_needed > flash_bytes:
-        lacks.append(f"flash: {flash_needed - flash_bytes:,} bytes too little")
-    if arena_bytes is None or ram_needed is None:
-        lacks.append("RAM: the arena was not measured")
-    elif ram_needed > ram_bytes:
-        lacks.append(f"RAM: {ram_needed - ram_bytes:,} bytes too little")
-    elif arena_bytes > block_bytes:
-        lacks.append(f"RAM: the largest block is {arena_bytes - block_bytes:,} bytes too small for the arena")
-    left = f"left: {flash_bytes - flash_needed:,} bytes of flash, {ram_bytes - (ram_needed or 0):,} bytes of RAM"
+    lacks = board.lacks(flash_needed, ram_needed or 0, arena_bytes or 0)
+    if ram_needed is None:
+        lacks = "; ".join(filter(None, [lacks, "RAM: the arena was not measured"]))
     return BoardFit(
         board=board.board,
         part=board.part,
-        core=board.core,
+        core=board.core_text,
         clock_mhz=board.clock_mhz,
-        flash_bytes=flash_bytes,
-        ram_bytes=ram_bytes,
+        flash_bytes=board.flash_bytes,
+        ram_bytes=board.ram_bytes,
         source=board.source,
         flash_needed_bytes=flash_needed,
         ram_needed_bytes=ram_needed,
         fits=not lacks,
-        reason="; ".join(lacks) or left,
+        reason=lacks or board.left(flash_needed, ram_needed or 0),
+        compiled=compiled,
     )

@@ -2,7 +2,8 @@
 
 Engines take turns in rounds, in an order drawn anew for each round, so that a machine that speeds up, slows down or
 serves others treats all of them alike. A turn starts with one call that is not timed, because the engines before it
-have filled the caches; then come up to `TURN_CALLS` timed ones. The garbage collector is off meanwhile.
+have filled the caches; then come up to `TURN_CALLS` timed ones. The garbage collector is off meanwhile. Engines that run
+elsewhere take the same turns and are timed by the clock there; one that fails meanwhile is left out.
 """
 
 import gc
@@ -14,8 +15,9 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from edgecnn_bench.engines.protocol import LoadedEngine, Windows
+from edgecnn_bench.engines.protocol import LoadedEngine, SelfTimed, Windows
 from edgecnn_bench.results import Latency
+from edgecnn_firmware.errors import EdgeCnnError
 from edgecnn_firmware.progress import Progress, silent
 
 Clock: TypeAlias = Callable[[], int]
@@ -43,8 +45,9 @@ class _Subject:
     engine: LoadedEngine
     warmup: int = 0
     cost_ns: float = 0.0
-    """Estimate for one call of each kind, from the warm-up."""
+    """Estimate for one call of each kind, from the warm-up; by this process' clock, so with the way there and back."""
     runs: int = 0
+    failed: bool = False
     times_ns: dict[What, list[int]] = field(default_factory=lambda: {what: [] for what in WHATS})
 
 
@@ -62,7 +65,7 @@ def measure(
     """Time every engine's call alone and from a window in physical units to its label.
 
     Each engine gets `timed_runs` timed calls of both kinds; where that would take longer than `budget_s` seconds, the
-    slowest engines get fewer, but `MIN_RUNS` at least.
+    slowest engines get fewer, but `MIN_RUNS` at least. One that times itself and fails has no times.
     """
     subjects = [_Subject(key, engine) for key, engine in engines.items()]
     if not subjects:
@@ -72,17 +75,18 @@ def measure(
     with _no_garbage_collection():
         for subject in subjects:
             _warm_up(subject, windows[chosen], warmup_runs, budget_s * WARMUP_SHARE / len(subjects), clock)
-        for subject, runs in zip(
-            subjects, plan_runs([s.cost_ns for s in subjects], timed_runs, budget_s * 1e9), strict=True
-        ):
+        able = [subject for subject in subjects if not subject.failed]
+        planned = plan_runs([subject.cost_ns for subject in able], timed_runs, budget_s * 1e9)
+        for subject, runs in zip(able, planned, strict=True):
             subject.runs = runs
-        _take_turns(subjects, windows[chosen], choice, clock, progress)
-    return {
-        subject.key: tuple(
-            summarize(what, subject.times_ns[what], subject.warmup, subject.engine.threads) for what in WHATS
-        )
-        for subject in subjects
-    }
+        _take_turns(able, windows[chosen], choice, clock, progress)
+    return {subject.key: _latencies(subject) for subject in subjects}
+
+
+def _latencies(subject: _Subject) -> tuple[Latency, ...]:
+    if subject.failed:
+        return ()
+    return tuple(summarize(what, subject.times_ns[what], subject.warmup, subject.engine.threads) for what in WHATS)
 
 
 def plan_runs(costs_ns: Sequence[float], timed_runs: int, budget_ns: float) -> list[int]:
@@ -126,31 +130,42 @@ def summarize(what: What, times_ns: Sequence[int], warmup: int, threads: int) ->
 
 def _warm_up(subject: _Subject, windows: Windows, calls: int, budget_s: float, clock: Clock) -> None:
     """Call the engine both ways until `calls` or the time is used up, and estimate its cost from the latest calls."""
-    costs: list[int] = []
+    costs: list[float] = []
     begin = clock()
-    for call in range(calls):
-        window = windows[call % len(windows)]
+    while len(costs) < calls and not subject.failed:
+        # Together where an engine times itself: the way there and back would be most of what one call takes.
+        together = min(MIN_WARMUP, calls - len(costs)) if isinstance(subject.engine, SelfTimed) else 1
         start = clock()
-        subject.engine.prepare(window)()
-        subject.engine.classify(window)
+        _warm_calls(subject, windows, len(costs), together)
         end = clock()
-        costs.append(end - start)
+        costs += [(end - start) / together] * together
         if len(costs) >= MIN_WARMUP and end - begin > budget_s * 1e9:
             break
     subject.warmup = len(costs)
-    subject.cost_ns = float(np.median(costs[len(costs) // 2 :]))
+    subject.cost_ns = float(np.median(costs[len(costs) // 2 :])) if costs else 0.0
+
+
+def _warm_calls(subject: _Subject, windows: Windows, done: int, calls: int) -> None:
+    engine = subject.engine
+    if isinstance(engine, SelfTimed):
+        _self_timed(subject, engine, windows, done, calls)
+        return
+    for call in range(done, done + calls):
+        window = windows[call % len(windows)]
+        engine.prepare(window)()
+        engine.classify(window)
 
 
 def _take_turns(
     subjects: Sequence[_Subject], windows: Windows, choice: np.random.Generator, clock: Clock, progress: Progress
 ) -> None:
-    rounds = max(-(-subject.runs // TURN_CALLS) for subject in subjects)
+    rounds = max((-(-subject.runs // TURN_CALLS) for subject in subjects), default=0)
     for number in range(rounds):
         for index in choice.permutation(len(subjects)):
             subject = subjects[index]
             # Spread evenly over the rounds: an engine with few calls is timed as early and as late as the others.
             calls = subject.runs * (number + 1) // rounds - subject.runs * number // rounds
-            if calls:
+            if calls and not subject.failed:
                 _turn(subject, windows, calls, clock)
         progress("time engines", number + 1, rounds)
 
@@ -158,6 +173,10 @@ def _take_turns(
 def _turn(subject: _Subject, windows: Windows, calls: int, clock: Clock) -> None:
     engine, done = subject.engine, len(subject.times_ns["invoke"])
     invoke_ns, whole_ns = subject.times_ns["invoke"], subject.times_ns["end-to-end"]
+    if isinstance(engine, SelfTimed):
+        for times, found in zip((invoke_ns, whole_ns), _self_timed(subject, engine, windows, done, calls), strict=True):
+            times += found
+        return
     engine.prepare(windows[done % len(windows)])()
     for call in range(done, done + calls):
         invoke = engine.prepare(windows[call % len(windows)])
@@ -169,6 +188,17 @@ def _turn(subject: _Subject, windows: Windows, calls: int, clock: Clock) -> None
         start = clock()
         engine.classify(window)
         whole_ns.append(clock() - start)
+
+
+def _self_timed(
+    subject: _Subject, engine: SelfTimed, windows: Windows, done: int, calls: int
+) -> tuple[list[int], list[int]]:
+    try:
+        return engine.turn(windows[np.arange(done, done + calls) % len(windows)], calls)
+    except EdgeCnnError:
+        # The engine's own place tells why; the others are timed all the same.
+        subject.failed = True
+        return [], []
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_bench.engines.protocol import EngineRun
-from edgecnn_bench.results import Changed, Parity
-from edgecnn_bench.statistics import Labels, mcnemar_exact, wilson
+from edgecnn_bench.equivalence import MARGIN, tost_paired, verdict
+from edgecnn_bench.results import Changed, ClassDelta, Parity
+from edgecnn_bench.statistics import Labels, class_scores, mcnemar_exact, wilson
 
 MAX_CHANGED: Final = 50
 UNKNOWN: Final = "unknown"
@@ -21,11 +22,13 @@ def compare(
     truth: Labels,
     labels: Sequence[str],
     groups: Sequence[str] | npt.NDArray[Any],
+    *,
+    margin: float = MARGIN,
 ) -> Parity:
     """Compare labels, probabilities and, where both are int8 on one scale, raw outputs of `n` windows.
 
-    `truth` is `(n,)` with -1 where the label is not known; McNemar's test and the accuracy drop are over the windows
-    whose label is known.
+    `truth` is `(n,)` with -1 where the label is not known; tests, classes and the accuracy drop are over the windows
+    whose label is known. `margin` is the difference of accuracy that the verdict tolerates.
 
     Raises:
         ValueError: the runs are not over the same number of windows and outputs.
@@ -41,16 +44,19 @@ def compare(
     reference_right = (reference.predicted == truth)[known]
     candidate_right = (candidate.predicted == truth)[known]
     any_known = bool(known.any())
+    mcnemar = mcnemar_exact(reference_right, candidate_right) if any_known else None
+    apart = _lsb_differences(reference, candidate)
     return Parity(
         reference=reference.key,
         candidate=candidate.key,
         n=len(truth),
         agreement=wilson(int(np.count_nonzero(agreed)), len(truth)),
-        mcnemar=mcnemar_exact(reference_right, candidate_right) if any_known else None,
+        mcnemar=mcnemar,
         accuracy_drop=_share(reference_right) - _share(candidate_right) if any_known else None,
         max_probability_difference=float(differences.max()),
         mean_probability_difference=float(differences.mean()),
-        max_lsb_difference=_max_lsb_difference(reference, candidate),
+        max_lsb_difference=None if apart is None else int(apart.max()),
+        mean_lsb_difference=None if apart is None else float(apart.mean()),
         changed=tuple(
             Changed(
                 window=window,
@@ -63,6 +69,36 @@ def compare(
             )
             for window in islice((int(index) for index in np.flatnonzero(~agreed)), MAX_CHANGED)
         ),
+        classes=class_deltas(truth[known], reference.predicted[known], candidate.predicted[known], labels),
+        verdict=verdict(
+            all_equal=bool(agreed.all()) and _same_raw(reference, candidate),
+            equivalence=tost_paired(reference_right, candidate_right, margin) if any_known else None,
+            mcnemar=mcnemar,
+            groups=len({str(groups[int(window)]) for window in np.flatnonzero(known)}),
+            margin=margin,
+        ),
+    )
+
+
+def class_deltas(truth: Labels, reference: Labels, candidate: Labels, labels: Sequence[str]) -> tuple[ClassDelta, ...]:
+    """Recall and F1 of every class in two predictions `(n,)`; none without windows.
+
+    Raises:
+        ValueError: the arrays differ in shape, or hold a label outside the classes.
+    """
+    if not truth.size:
+        return ()
+    one, other = (class_scores(truth, predicted, labels) for predicted in (reference, candidate))
+    return tuple(
+        ClassDelta(
+            label=before.label,
+            support=before.support,
+            reference_recall=before.recall,
+            candidate_recall=after.recall,
+            reference_f1=before.f1,
+            candidate_f1=after.f1,
+        )
+        for before, after in zip(one, other, strict=True)
     )
 
 
@@ -78,12 +114,25 @@ def _share(right: npt.NDArray[np.bool_]) -> float:
     return int(np.count_nonzero(right)) / len(right)
 
 
-def _max_lsb_difference(reference: EngineRun, candidate: EngineRun) -> int | None:
+def _lsb_differences(reference: EngineRun, candidate: EngineRun) -> npt.NDArray[np.int16] | None:
+    """Absolute differences of int8 outputs; None unless both are int8 on one scale."""
     one, other = reference.outputs.quantization, candidate.outputs.quantization
     if one is None or other is None:
         return None
     # A card holds the scale as a short decimal, an interpreter as the float32 itself.
     if np.float32(one.scale) != np.float32(other.scale) or one.zero_point != other.zero_point:
         return None
-    apart = reference.outputs.raw.astype(np.int16) - candidate.outputs.raw.astype(np.int16)
-    return int(np.abs(apart).max())
+    apart: npt.NDArray[np.int16] = reference.outputs.raw.astype(np.int16) - candidate.outputs.raw.astype(np.int16)
+    return np.abs(apart)
+
+
+def _same_raw(reference: EngineRun, candidate: EngineRun) -> bool:
+    """Whether raw outputs mean the same and are the same."""
+    one, other = reference.outputs, candidate.outputs
+    if one.quantization is None and other.quantization is None:
+        same_type = one.raw.dtype == other.raw.dtype
+        return (
+            same_type and np.array_equal(one.raw, other.raw) and np.array_equal(one.probabilities, other.probabilities)
+        )
+    apart = _lsb_differences(reference, candidate)
+    return apart is not None and not apart.any()

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn_bench import benchmark as module
-from edgecnn_bench import engines
-from edgecnn_bench.benchmark import benchmark, one_line, pairs
-from edgecnn_bench.engines.litert import InterpreterEngine
+from edgecnn_bench import benchmark as benchmarking
+from edgecnn_bench import engines, running
+from edgecnn_bench.benchmark import benchmark, pairs
 from edgecnn_bench.engines.protocol import Engine, LoadedEngine
 from edgecnn_bench.results import EngineResult, Report, parse_report
+from edgecnn_bench.running import one_line
 from edgecnn_firmware.bundle import Bundle, read_bundle
 from edgecnn_firmware.errors import BundleError, SettingsError
 
 LITERT = ("litert", "litert-reference", "litert-builtin")
+BEYOND = ("compiled", "compiled-portable", "tflm")
 VARIANTS = ("litert-float32", "litert-float16", "litert-dynamic", "litert-int16x8")
 
 
@@ -51,7 +52,7 @@ def tiny_report(tiny_bundle: Path) -> Report:
 
 def test_every_engine_runs_and_is_timed(tiny_report: Report) -> None:
     rows = by_key(tiny_report)
-    assert list(rows) == ["keras", *LITERT, *VARIANTS]
+    assert list(rows) == ["keras", *LITERT, *VARIANTS, *BEYOND]
     for row in rows.values():
         assert (row.status, row.reason) == ("run", "")
         assert row.file_bytes > 0
@@ -84,6 +85,9 @@ def test_parity_pairs(tiny_report: Report) -> None:
         ("keras", "litert-reference"),
         ("litert-reference", "litert"),
         ("litert-reference", "litert-builtin"),
+        ("litert-reference", "tflm"),
+        ("litert-reference", "compiled"),
+        ("litert-reference", "compiled-portable"),
         *(("keras", key) for key in VARIANTS),
     ]
     assert found["keras", "litert-float32"].max_probability_difference < 1e-5
@@ -135,6 +139,9 @@ def test_windows_without_labels_give_parity_and_times_but_no_scores(har_bundle: 
     assert [(pair.reference, pair.candidate) for pair in report.parity] == [
         ("litert-reference", "litert"),
         ("litert-reference", "litert-builtin"),
+        ("litert-reference", "tflm"),
+        ("litert-reference", "compiled"),
+        ("litert-reference", "compiled-portable"),
     ]
     assert all(pair.mcnemar is None and pair.accuracy_drop is None for pair in report.parity)
 
@@ -242,7 +249,7 @@ def test_a_failing_engine_is_a_row_and_not_the_end(
     har_bundle: Path, monkeypatch: pytest.MonkeyPatch, fails: str, error: Exception, reason: str
 ) -> None:
     chosen: tuple[Engine, ...] = (Broken(fails, error), *engines.named_engines(["litert-reference"]))  # type: ignore[arg-type]
-    monkeypatch.setattr(module, "all_engines", lambda bundle: chosen)
+    monkeypatch.setattr(benchmarking, "all_engines", lambda bundle: chosen)
     rows = by_key(measure(har_bundle))
     assert (rows["broken"].status, rows["broken"].reason) == ("not run", reason)
     assert rows["litert-reference"].status == "run"
@@ -263,7 +270,7 @@ def test_a_file_of_the_wrong_shape_is_a_row_and_not_the_end(
 
 
 def test_a_crash_of_native_code_is_a_row_and_not_the_end(har_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.trial, "crashes", lambda path, keys: {"litert": "its process died of SIGSEGV"})
+    monkeypatch.setattr(running.trial, "crashes", lambda path, keys: {"litert": "its process died of SIGSEGV"})
     rows = by_key(measure(har_bundle))
     assert (rows["litert"].status, rows["litert"].reason) == ("not run", "its process died of SIGSEGV")
     assert rows["litert-reference"].status == "run"
@@ -348,4 +355,5 @@ def test_reasons_are_one_line_without_the_bundles_place(tmp_path: Path) -> None:
 def test_engine_keys_are_unique_and_say_their_precision() -> None:
     keys = [engine.key for engine in engines.ENGINES]
     assert len(set(keys)) == len(keys)
-    assert all(isinstance(engine, InterpreterEngine) or engine.key == "keras" for engine in engines.ENGINES)
+    named = {"float16": "float16 weights", "dynamic": "float activations", "int16x8": "int16 activations"}
+    assert all(named.get(engine.precision, engine.precision) in engine.title for engine in engines.ENGINES)

@@ -106,3 +106,50 @@ def test_changed_windows_are_the_first_ones() -> None:
 def test_runs_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="a, b"):
         compare(run("a", [[0.9, 0.1]]), run("b", [[0.9, 0.1]] * 2), np.array([0]), LABELS, [""])
+
+
+def test_class_deltas_by_hand() -> None:
+    reference = run("a", [[0.9, 0.1, 0], [0.9, 0.1, 0], [0.1, 0.9, 0], [0.1, 0.9, 0], [0.9, 0.1, 0]])
+    candidate = run("b", [[0.9, 0.1, 0], [0.1, 0.9, 0], [0.1, 0.9, 0], [0.1, 0.9, 0], [0.1, 0.9, 0]])
+    found = compare(reference, candidate, np.array([0, 0, 1, 1, -1]), LABELS, [""] * 5)
+    rest, walk, never = found.classes
+    assert (rest.label, rest.support, rest.reference_recall, rest.candidate_recall) == ("rest", 2, 1.0, 0.5)
+    assert (rest.reference_f1, rest.candidate_f1) == (1.0, pytest.approx(2 / 3))
+    assert (walk.support, walk.reference_f1, walk.candidate_f1) == (2, 1.0, pytest.approx(0.8))
+    assert (never.support, never.reference_f1, never.candidate_f1) == (0, 0.0, 0.0)
+    unlabelled = compare(reference, candidate, np.full(5, -1), LABELS, [""] * 5)
+    assert (unlabelled.classes, unlabelled.verdict) == ((), None)
+
+
+def test_mean_lsb_difference_is_over_all_outputs() -> None:
+    found = compare(
+        run_int8("a", [[0, 1], [5, 5]]), run_int8("b", [[0, 4], [4, 5]]), np.array([1, 0]), LABELS, [""] * 2
+    )
+    assert (found.max_lsb_difference, found.mean_lsb_difference) == (3, 1.0)
+    assert compare(run("a", [[1, 0]]), run("b", [[1, 0]]), np.array([0]), LABELS, [""]).mean_lsb_difference is None
+
+
+def test_verdict_is_equal_only_if_raw_outputs_are() -> None:
+    def judged(one: EngineRun, other: EngineRun, truth: list[int]) -> str | None:
+        found = compare(one, other, np.array(truth), LABELS, [""] * len(truth)).verdict
+        return found.verdict if found else None
+
+    rows = [[0, 1], [5, 4]]
+    assert judged(run_int8("a", rows), run_int8("b", rows), [-1, -1]) == "equal"
+    assert judged(run_int8("a", rows), run_int8("b", [[0, 2], [5, 4]]), [1, 0]) == "undecided"
+    assert judged(run_int8("a", rows), run_int8("b", [[0, 2], [5, 4]]), [-1, -1]) is None
+    other_scale = TensorQuantization(scale=1 / 128, zero_point=-128)
+    assert judged(run_int8("a", rows), run_int8("b", rows, other_scale), [1, 0]) == "undecided"
+    assert judged(run("a", [[0.5, 0.6]]), run("b", [[0.5, 0.6]]), [1]) == "equal"
+    assert judged(run("a", [[0.5, 0.6]]), run_int8("b", [[0, 26]]), [1]) == "undecided"
+
+
+def test_verdict_takes_the_margin_and_counts_groups() -> None:
+    n = 150
+    one, other = run("a", [[0.9, 0.1]] * n), run("b", [[0.8, 0.2]] * n)
+    groups = [f"person {index % 4}" for index in range(n)]
+    for margin, expected in ((0.01, "undecided"), (0.05, "equivalent")):
+        found = compare(one, other, np.zeros(n, np.int64), LABELS, groups, margin=margin).verdict
+        assert found is not None
+        assert (found.verdict, found.margin) == (expected, margin)
+        assert "4 groups" in found.rule

@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from typing import Final
 
+from edgecnn_bench.engines.compiled import COMPILED_ENGINES
 from edgecnn_bench.engines.keras import KerasEngine
 from edgecnn_bench.engines.litert import LITERT_ENGINES, reference_outputs
 from edgecnn_bench.engines.protocol import Engine
 from edgecnn_bench.engines.tflite_runtime import TFLITE_RUNTIME_ENGINES
+from edgecnn_bench.engines.tflm import TFLM
 from edgecnn_firmware.bundle import Bundle
 from edgecnn_firmware.errors import SettingsError
 
-ENGINES: Final[tuple[Engine, ...]] = (KerasEngine(), *LITERT_ENGINES, *TFLITE_RUNTIME_ENGINES)
+ENGINES: Final[tuple[Engine, ...]] = (
+    KerasEngine(),
+    *LITERT_ENGINES,
+    *TFLITE_RUNTIME_ENGINES,
+    *COMPILED_ENGINES,
+    TFLM,
+)
 
 
 def all_engines(bundle: Bundle) -> tuple[Engine, ...]:

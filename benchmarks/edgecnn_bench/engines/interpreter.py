@@ -65,8 +65,10 @@ def title_of(package: Package | None) -> str:
     return "TensorFlow Lite" if package == "tensorflow" else "LiteRT"
 
 
-def open_interpreter(model: bytes, kernels: Kernels, package: Package | None = None) -> Any:
-    """Make a single-threaded interpreter with its tensors allocated.
+def open_interpreter(
+    model: bytes, kernels: Kernels, package: Package | None = None, *, keep_tensors: bool = False
+) -> Any:
+    """Make a single-threaded interpreter with its tensors allocated; `keep_tensors`: all can be read after a call.
 
     Raises:
         MissingDependency: no usable interpreter is installed.
@@ -82,6 +84,7 @@ def open_interpreter(model: bytes, kernels: Kernels, package: Package | None = N
                 model_content=model,
                 num_threads=1,
                 experimental_op_resolver_type=getattr(resolvers, _RESOLVER_OF[kernels]),
+                experimental_preserve_all_tensors=keep_tensors,
             )
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:

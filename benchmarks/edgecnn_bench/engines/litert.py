@@ -1,8 +1,9 @@
 """Engines that are a `.tflite` file in an interpreter: LiteRT where it is installed, else what stands in for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from edgecnn_bench.engines.interpreter import (
     unusable,
     why_no_interpreter,
 )
-from edgecnn_bench.engines.protocol import Precision
+from edgecnn_bench.engines.protocol import Precision, Tick
 from edgecnn_firmware.bundle import MAX_MODEL_BYTES, MODEL, Bundle
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.progress import Progress, silent
@@ -65,6 +66,10 @@ class InterpreterEngine:
         model = bundle.read(self.file, MAX_MODEL_BYTES)
         return LoadedInterpreter(partial(open_interpreter, model, self.kernels, self.package), bundle.card)
 
+    def run_model(self, model: bytes, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """Run another int8 file on this engine's kernels; see `cut.RunsAnyModel`."""
+        return run_int8(partial(open_interpreter, model, self.kernels, self.package), inputs)
+
 
 LITERT_ENGINES: Final = (
     InterpreterEngine("litert", "int8, default kernels, 1 thread"),
@@ -85,17 +90,22 @@ def reference_outputs(model: bytes, inputs: npt.NDArray[np.int8], progress: Prog
         ModelError: the interpreter refuses the model, or it does not take int8 `(1, window_samples, channels)`.
         ValueError: there are no inputs.
     """
-    interpreter = open_interpreter(model, "reference")
+    return run_int8(
+        partial(open_interpreter, model, "reference"),
+        inputs,
+        lambda done: progress("reference outputs", done, len(inputs)),
+    )
+
+
+def run_int8(
+    open_one: Callable[[], Any], inputs: npt.NDArray[np.int8], tick: Tick = lambda _: None
+) -> npt.NDArray[np.int8]:
+    """Run int8 inputs through interpreters of one int8 model; as `reference_outputs`."""
+    interpreter = open_one()
     (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
     expected = (1, *inputs.shape[1:])
     if tuple(into["shape"]) != expected or into["dtype"] != np.int8 or out["dtype"] != np.int8:
         found = f"{np.dtype(into['dtype'])} {tuple(map(int, into['shape']))}"
         raise ModelError(f"the model's input is {found}; expected int8 {expected} and int8 outputs")
     chunks = (inputs[start : start + _CHUNK] for start in range(0, len(inputs), _CHUNK))
-    return run_windows(
-        interpreter,
-        partial(open_interpreter, model, "reference"),
-        chunks,
-        len(inputs),
-        lambda done: progress("reference outputs", done, len(inputs)),
-    )
+    return run_windows(interpreter, open_one, chunks, len(inputs), tick)

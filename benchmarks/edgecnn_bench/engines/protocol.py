@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,21 @@ class LoadedEngine(Protocol):
 
     def classify(self, window: Window) -> int:
         """One window in physical units to the number of its label: everything an application does."""
+
+
+@runtime_checkable
+class SelfTimed(Protocol):
+    """A loaded engine that times its calls itself, because it runs where this process' clock would time the way, too."""
+
+    def turn(self, windows: Windows, calls: int) -> tuple[list[int], list[int]]:
+        """Time `calls` calls on `windows`, from the first on and around, after one that is not timed.
+
+        Returns:
+            Nanoseconds of each engine's call alone, and of as many calls from a window in physical units to its label.
+
+        Raises:
+            EdgeCnnError: the engine cannot be timed any more.
+        """
 
 
 class Engine(Protocol):

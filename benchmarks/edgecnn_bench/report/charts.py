@@ -11,13 +11,13 @@ from typing import Final
 
 from markupsafe import Markup
 
+from edgecnn_bench.report.layout import byte_tick, byte_ticks, lay_out, row_name, value_axis
 from edgecnn_bench.report.svg import Canvas, Point, Scale, text_width
-from edgecnn_bench.report.text import clean, number, percent, real
+from edgecnn_bench.report.text import number, percent, real
 
 FULL_PX: Final = 860
 HALF_PX: Final = 416
 NARROW_PX: Final = 330
-_STACKED_BELOW_PX: Final = 420
 _AXIS_PX: Final = 30
 _BOLD_PX: Final = 14
 """Size whose plain letters are as wide as the bold ones of values."""
@@ -53,6 +53,8 @@ class Strip:
     """A distribution: histogram where there is one, and three percentiles."""
 
     name: str
+    under: str
+    """A second line under the name."""
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     p5: float
@@ -81,70 +83,19 @@ class Line:
     style: str
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Where named rows go: names to the left of the plot, or above it where the chart is narrow."""
-
-    width: float
-    gutter: float
-    row_height: float
-    right: float
-
-    @property
-    def stacked(self) -> bool:
-        return self.gutter == 0
-
-    def plot(self) -> tuple[float, float]:
-        return max(self.gutter, 4.0), self.width - self.right
-
-    def middle(self, index: int) -> float:
-        return index * self.row_height + (30.0 if self.stacked else self.row_height / 2)
-
-
-def _rows(names: Sequence[str], width: float, row_height: float, right: float = 14.0) -> _Rows:
-    if width < _STACKED_BELOW_PX:
-        return _Rows(width, 0.0, row_height + 14.0, min(right, 14.0))
-    longest = max((text_width(clean(name)) for name in names), default=0.0)
-    return _Rows(width, min(longest + 14.0, width * 0.3), row_height, right)
-
-
-def _row_name(canvas: Canvas, rows: _Rows, index: int, name: str, value_text: str = "") -> None:
-    y = rows.middle(index)
-    if not rows.stacked:
-        canvas.label_text((rows.gutter - 12, y + 4), name, rows.gutter - 12, "t-name", "end")
-        return
-    room = rows.width - (text_width(value_text) + 10 if value_text else 0)
-    canvas.label_text((0, y - 15), name, room, "t-name")
-    if value_text:
-        canvas.text((rows.width, y - 15), value_text, "t-value", "end")
-
-
-def _value_axis(canvas: Canvas, scale: Scale, top: float, bottom: float, show: Callable[[float], str]) -> None:
-    wanted = max(int((scale.stop - scale.start) / 90), 2)
-    last_end = -1e9
-    for tick in scale.ticks(wanted):
-        x, text = scale(tick), show(tick)
-        canvas.line((x, top), (x, bottom), "grid")
-        half = text_width(text, 11) / 2
-        center = min(max(x, half), canvas.width - half)
-        if center - half > last_end + 6:
-            canvas.text((center, bottom + 16), text, "t-tick", "middle")
-            last_end = center + half
-
-
 def interval_rows(rows: Sequence[IntervalRow], width: float, label: str) -> Markup:
     """Draw proportions as dots with their intervals on one axis, which is cut to where they lie."""
-    layout = _rows([row.name for row in rows], width, 30.0, right=120.0)
+    layout = lay_out([row.name for row in rows], width, 30.0, right=120.0)
     start, stop = layout.plot()
     low, high = min(row.low for row in rows), max(row.high for row in rows)
     margin = max((high - low) * 0.12, 0.005)
     scale = Scale(max(low - margin, 0.0), min(high + margin, 1.0), start, stop)
     bottom = len(rows) * layout.row_height
     canvas = Canvas(width, bottom + _AXIS_PX, label)
-    _value_axis(canvas, scale, 0, bottom, lambda tick: f"{number(100 * tick, 4)} %")
+    value_axis(canvas, scale, 0, bottom, lambda tick: f"{number(100 * tick, 4)} %")
     for index, row in enumerate(rows):
         y, text = layout.middle(index), percent(row.value)
-        _row_name(canvas, layout, index, row.name, text)
+        row_name(canvas, layout, index, row.name, text)
         canvas.line((scale(row.low), y), (scale(row.high), y), f"whisker {row.style}")
         for end in (row.low, row.high):
             canvas.line((scale(end), y - 4), (scale(end), y + 4), f"whisker {row.style}")
@@ -164,15 +115,15 @@ def time_text(value_us: float) -> str:
 
 def strips(rows: Sequence[Strip], width: float, label: str) -> Markup:
     """Draw distributions of times in microseconds under each other on one axis, logarithmic if they differ a lot."""
-    layout = _rows([row.name for row in rows], width, 46.0, right=96.0)
+    layout = lay_out([row.name for row in rows], width, 46.0, right=96.0)
     start, stop = layout.plot()
     scale = _time_scale(rows, start, stop)
     bottom = len(rows) * layout.row_height
     canvas = Canvas(width, bottom + _AXIS_PX, label)
-    _value_axis(canvas, scale, 0, bottom, time_text)
+    value_axis(canvas, scale, 0, bottom, time_text)
     for index, row in enumerate(rows):
         y = layout.middle(index)
-        _row_name(canvas, layout, index, row.name, row.value_text)
+        row_name(canvas, layout, index, row.name, row.value_text, row.under)
         base = y + 12
         _density(canvas, row, scale, base)
         canvas.line((scale(row.p5), base + 4), (scale(row.p95), base + 4), f"band {row.style}")
@@ -210,13 +161,13 @@ def _density(canvas: Canvas, row: Strip, scale: Scale, base: float) -> None:
 def bar_rows(bars: Sequence[Bar], width: float, label: str) -> Markup:
     """Draw named horizontal bars from zero, each with its value."""
     room = max((text_width(bar.value_text, _BOLD_PX) for bar in bars), default=0.0) + 12
-    layout = _rows([bar.name for bar in bars], width, 24.0, right=room)
+    layout = lay_out([bar.name for bar in bars], width, 24.0, right=room)
     start, stop = layout.plot()
     scale = Scale(0.0, max((real(bar.value) for bar in bars), default=0.0) or 1.0, start, stop)
     canvas = Canvas(width, len(bars) * layout.row_height + 2, label)
     for index, bar in enumerate(bars):
         y = layout.middle(index)
-        _row_name(canvas, layout, index, bar.name, bar.value_text)
+        row_name(canvas, layout, index, bar.name, bar.value_text)
         canvas.rect(start, y - 7, max(scale(bar.value) - start, 1.0), 14, f"fill {bar.style}", radius=2)
         if not layout.stacked:
             canvas.text((scale(bar.value) + 8, y + 4), bar.value_text, "t-value")
@@ -257,14 +208,14 @@ def _legend(canvas: Canvas, lines: Sequence[Line], x: float) -> None:
 
 
 def memory_steps(values: Sequence[float], names: Sequence[tuple[str, str]], width: float, label: str) -> Markup:
-    """Draw one column a layer, the tallest one dark; `names` are (short, shown on hover)."""
+    """Draw one column a layer, the tallest one in the stronger color; `names` are (short, shown on hover)."""
     height, left, top, bottom = 190.0, 56.0, 22.0, 152.0
     canvas = Canvas(width, height, label)
     tallest = max((real(value) for value in values), default=0.0) or 1.0
     up = Scale(0.0, tallest, bottom, top)
-    for tick in _byte_ticks(tallest):
+    for tick in byte_ticks(tallest):
         canvas.line((left, up(tick)), (width, up(tick)), "grid")
-        canvas.text((left - 8, up(tick) + 4), _byte_tick(tick), "t-tick", "end")
+        canvas.text((left - 8, up(tick) + 4), byte_tick(tick), "t-tick", "end")
     step = (width - left) / max(len(values), 1)
     gap = min(step * 0.14, 6.0)
     every = max(1, round(22 / step))
@@ -276,15 +227,6 @@ def memory_steps(values: Sequence[float], names: Sequence[tuple[str, str]], widt
             canvas.text((x + step / 2, bottom + 16), names[index][0], "t-tick", "middle")
     canvas.text(((left + width) / 2, height - 4), "layer", "t-tick", "middle")
     return canvas.markup()
-
-
-def _byte_ticks(tallest: float) -> list[float]:
-    unit = 1024.0 if tallest >= 2048 else 1.0
-    return [tick * unit for tick in Scale(0, tallest / unit, 0, 1).ticks(4)]
-
-
-def _byte_tick(value: float) -> str:
-    return f"{number(value / 1024)} KiB" if value >= 1024 else f"{number(value)} B"
 
 
 def cell_bar(share: float, style: str = "s-int8") -> Markup:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from edgecnn_bench.gates import FLOAT_ENGINES, INT8_ENGINES, TIMED_ENGINE
+from edgecnn_bench.report.board_facts import instructions_sentence
 from edgecnn_bench.report.text import (
     byte_count,
     byte_size,
@@ -21,7 +22,7 @@ from edgecnn_bench.report.text import (
     points,
     real,
 )
-from edgecnn_bench.results import BoardFit, EngineResult, Footprint, Gate, Latency, Parity, Report
+from edgecnn_bench.results import EngineResult, Gate, Latency, Parity, Report, Verdict
 from edgecnn_firmware.card import Card, Interval
 
 Tone = Literal["good", "bad", "neutral"]
@@ -153,7 +154,37 @@ def drop_text(drop: float) -> str:
 def interval_text(interval: Interval) -> str:
     """Show the bounds of an interval: '91.1–93.0 %'."""
     low, high = percent(interval.low), percent(interval.high)
+    if not (low[0] + high[0]).isdigit():
+        return f"{low} to {high}"
     return f"{low.removesuffix(' %')}–{high}"
+
+
+def verdict_sentence(found: Facts) -> str:
+    """Say in plain words what the comparison of float and int8 comes to."""
+    verdict = found.parity.verdict if found.parity else None
+    if verdict is None:
+        return "Whether int8 is as accurate as float was not tested."
+    if verdict.verdict == "equal":
+        return "Int8 gives the same outputs as float, bit for bit."
+    if verdict.verdict == "equivalent":
+        return f"Int8 is as accurate as float within {_margin(verdict.margin)}: equivalent."
+    if verdict.verdict == "undecided":
+        return "These windows are too few to say whether int8 is as accurate as float: undecided."
+    more = "less" if found.drop is None or found.drop > 0 else "more"
+    return f"Int8 is {more} accurate than float: different beyond chance."
+
+
+def _margin(margin: float) -> str:
+    size = points(margin).lstrip("+")
+    return f"{size} percentage {'point' if size == '1' else 'points'}"
+
+
+def verdict_rule(verdict: Verdict) -> str:
+    """The rule with its figures, without the word it opens with."""
+    rule = clean(verdict.rule, 700)
+    opening = f"{verdict.verdict}: "
+    rest = rule[len(opening) :] if rule.lower().startswith(opening) else rule
+    return rest[:1].upper() + rest[1:]
 
 
 def size_sentence(report: Report) -> str:
@@ -185,28 +216,8 @@ def gate_line(gate: Gate) -> GateLine:
     """Put a gate into words; an unknown one keeps its name."""
     what, side, show = _GATES.get(gate.name, (clean(gate.name), "", number))
     value = "not measured" if gate.value is None else show(gate.value)
-    return GateLine(what, f"{side} {show(gate.limit)}".strip(), value.removeprefix("+"), gate.passed)
-
-
-BoardState = Literal["fits", "short", "unknown"]
-
-
-def board_state(board: BoardFit) -> BoardState:
-    """Say whether a board holds the model, cannot, or might (where the arena was not measured)."""
-    if board.ram_needed_bytes is None and board.flash_needed_bytes <= board.flash_bytes:
-        return "unknown"
-    return "fits" if board.fits else "short"
-
-
-def boards_sentence(footprint: Footprint) -> str:
-    """Say how many boards hold the model."""
-    states = [board_state(board) for board in footprint.boards]
-    if not states:
-        return "No boards were checked."
-    lead = f"Fits {states.count('fits')} of {plural(len(states), 'board')}"
-    if "unknown" in states:
-        lead += f"; for {states.count('unknown')} it cannot be said, because the arena was not measured"
-    return lead + "."
+    limit = show(gate.limit).removeprefix("+")
+    return GateLine(what, f"{side} {limit}".strip(), value.removeprefix("+"), gate.passed)
 
 
 def arena_text(card: Card) -> str:
@@ -227,5 +238,8 @@ def arena_text(card: Card) -> str:
 def headline(report: Report) -> str:
     """Say what was found in one line of plain text, for a terminal."""
     found = facts(report)
-    name = f"{report.card.name} {report.card.version}"
-    return " ".join([f"{name}:", accuracy_sentence(found), size_sentence(report), gates_sentence(report.gates)])
+    name = f"{clean(report.card.name)} {clean(report.card.version)}"
+    verdict = f"{verdict_sentence(found)}" if found.parity and found.parity.verdict else ""
+    cost = instructions_sentence(report) or size_sentence(report)
+    parts = [f"{name}:", accuracy_sentence(found), verdict, cost, gates_sentence(report.gates)]
+    return " ".join(part for part in parts if part)

@@ -5,8 +5,8 @@ from typing import Final
 
 from edgecnn_bench.report.html import render_html
 from edgecnn_bench.report.markdown import render_markdown
-from edgecnn_bench.results import MAX_REPORT_BYTES, Report, parse_report
-from edgecnn_firmware.bundle import write_file_atomically
+from edgecnn_bench.results import MAX_REPORT_BYTES, BoardRun, Report, parse_report
+from edgecnn_firmware.bundle import Bundle, write_file_atomically
 from edgecnn_firmware.errors import BundleError
 
 REPORT_JSON: Final = "report.json"
@@ -27,7 +27,7 @@ def load_report(place: Path) -> Report:
     """Read the report of a bundle folder, or a `report.json` anywhere.
 
     Raises:
-        BundleError: there is none, or it is not valid.
+        BundleError: there is none, it is of another schema version, or it is not valid.
     """
     path = place / REPORT_JSON if place.is_dir() else place
     try:
@@ -36,3 +36,12 @@ def load_report(place: Path) -> Report:
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}; 'edgecnn benchmark BUNDLE' writes it") from error
     return parse_report(data, str(path))
+
+
+def board_runs(bundle: Bundle) -> tuple[BoardRun, ...]:
+    """Measurements on virtual boards in a bundle's own report; none where it has no valid report of the same files."""
+    try:
+        report = load_report(bundle.path)
+    except BundleError:
+        return ()
+    return report.boards if report.card.files == bundle.card.files else ()

@@ -7,34 +7,28 @@ import base64
 import hashlib
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from edgecnn_bench.report import facts as facts_module
-from edgecnn_bench.report import text, views
-from edgecnn_bench.report.charts import (
-    FULL_PX,
-    HALF_PX,
-    Figure,
-    IntervalRow,
-    Line,
-    Strip,
-    cell_bar,
-    interval_rows,
-    line_chart,
-    memory_steps,
-    responsive,
-    strips,
+from edgecnn_bench.report import (
+    arena,
+    board_facts,
+    board_figures,
+    board_views,
+    condition_figures,
+    figures,
+    parity_views,
+    text,
+    tiles,
+    views,
 )
+from edgecnn_bench.report import facts as facts_module
+from edgecnn_bench.report.charts import cell_bar
 from edgecnn_bench.report.facts import Facts, facts
-from edgecnn_bench.report.matrix import MAX_DRAWN, confusion_matrix
-from edgecnn_bench.results import EngineResult, Report
-from edgecnn_firmware.card import EpochCard
-
-_ENGINES_DRAWN: Final = 20
-_LAYERS_DRAWN: Final = 120
+from edgecnn_bench.report.matrix import MAX_DRAWN
+from edgecnn_bench.results import Report
 
 
 def render_html(report: Report) -> str:
@@ -82,106 +76,44 @@ def _resource(name: str) -> str:
 
 def _context(report: Report, found: Facts) -> dict[str, Any]:
     card = report.card
+    parts = board_views.part_fits(report)
     return {
         "report": report,
         "card": card,
         "found": found,
         "views": views,
         "facts": facts_module,
-        "tiles": views.tiles(report, found),
+        "board_facts": board_facts,
+        "board_views": board_views,
+        "parity_views": parity_views,
+        "arena": arena,
+        "tiles": tiles.tiles(report, found),
+        "verdict_tone": tiles.verdict_tone,
+        "verdict_word": tiles.verdict_word,
         "score": views.confusion_of(found.int8, card.labels),
-        "accuracy_figure": _accuracy_figure(report),
-        "matrices": _matrices(found, card.labels),
         "max_drawn": MAX_DRAWN,
-        "timings": views.timings(report),
-        "latency_figure": _latency_figure(report),
-        "training_figures": _training_figures(report),
-        "memory_figure": _memory_figure(report),
+        "parts": parts,
+        "places": [(row, figures.latency_figure(row.timings, row.title)) for row in views.places(report)],
+        "drawn": _drawn(report, found, parts),
     }
 
 
-def _style(engine: EngineResult) -> str:
-    return "s-int8" if engine.precision == "int8" else "s-float" if engine.precision == "float32" else "s-other"
-
-
-def _accuracy_figure(report: Report) -> Figure | None:
-    rows = [
-        IntervalRow(engine.title, *_bounds(engine), _style(engine))
-        for engine in report.engines[:_ENGINES_DRAWN]
-        if engine.status == "run" and engine.score is not None
-    ]
-    label = "Accuracy of each engine with its 95 % interval"
-    return responsive(lambda width: interval_rows(rows, width, label)) if rows else None
-
-
-def _bounds(engine: EngineResult) -> tuple[float, float, float]:
-    if engine.score is None:
-        return 0.0, 0.0, 1.0
-    accuracy = engine.score.accuracy
-    return accuracy.value, accuracy.low, accuracy.high
-
-
-def _matrices(found: Facts, labels: tuple[str, ...]) -> list[tuple[EngineResult, Markup]]:
-    if len(labels) > MAX_DRAWN:
-        return []
-    drawn = []
-    for engine in (found.float32, found.int8):
-        score = views.confusion_of(engine, labels)
-        if engine is not None and score is not None:
-            drawn.append((engine, confusion_matrix(labels, score.confusion, text.clean(engine.title))))
-    return drawn
-
-
-def _latency_figure(report: Report) -> Figure | None:
-    rows = [
-        Strip(
-            timed.name,
-            timed.latency.histogram_edges_us,
-            timed.latency.histogram_counts,
-            timed.latency.p5_us,
-            timed.latency.median_us,
-            timed.latency.p95_us,
-            text.duration(timed.latency.median_us),
-            _style(timed.engine),
-        )
-        for timed in views.timings(report)
-    ]
-    label = "Distribution of the time of one inference for each engine on this machine"
-    return responsive(lambda width: strips(rows, width, label)) if rows else None
-
-
-def _training_figures(report: Report) -> list[Figure]:
-    training = report.card.training
-    if training is None or not training.epochs:
-        return []
-    epochs = views.thinned_epochs(training.epochs, training.best_epoch)
-    figures = []
-    for title, train, validation in (("loss", "loss", "val_loss"), ("accuracy", "accuracy", "val_accuracy")):
-        lines = [_line("train", epochs, train, "s-float"), _line("validation", epochs, validation, "s-int8")]
-        drawn = [line for line in lines if line.points]
-        known = any(epoch.epoch == training.best_epoch for epoch in epochs)
-        best = float(training.best_epoch) if known else None
-        label = f"{title.capitalize()} by epoch, training and validation part"
-        figures.append(_line_figure(drawn, title.capitalize(), best, label))
-    return figures
-
-
-def _line_figure(lines: list[Line], title: str, best: float | None, label: str) -> Figure:
-    return responsive(lambda width: line_chart(lines, width, title, best, label), HALF_PX)
-
-
-def _line(name: str, epochs: list[EpochCard], field: str, style: str) -> Line:
-    points = [(text.real(epoch.epoch), getattr(epoch, field)) for epoch in epochs]
-    return Line(name, tuple((x, y) for x, y in points if y is not None), style)
-
-
-def _memory_figure(report: Report) -> Figure | None:
-    layers = report.layers
-    if not 1 < len(layers) <= _LAYERS_DRAWN:
-        return None
-    values = [text.real(layer.activation_bytes) for layer in layers]
-    names = [
-        (str(layer.index), f"{layer.index} {layer.op}: {text.byte_count(layer.activation_bytes)}") for layer in layers
-    ]
-    label = "Activation bytes of each layer"
-    return responsive(lambda width: memory_steps(values, names, width, label), FULL_PX)
+def _drawn(report: Report, found: Facts, parts: list[board_views.PartFit]) -> dict[str, Any]:
+    """Every figure by name; None or an empty list where there is nothing to draw."""
+    return {
+        "accuracy": figures.accuracy_figure(report),
+        "matrices": figures.matrices(found, report.card.labels),
+        "classes": figures.class_figure(found),
+        "noise": figures.noise_figure(report),
+        "windows": figures.window_figures(report, found),
+        "instructions": board_figures.instructions_figure(report),
+        "flash": board_figures.flash_figure(report),
+        "ram": board_figures.ram_figure(report),
+        "layers": board_figures.layers_figure(report),
+        "fits": board_figures.fits_figure(report, parts),
+        "memory": figures.memory_figure(report),
+        "activations": figures.activation_figure(report),
+        "robustness": condition_figures.robustness_figures(report),
+        "calibration": condition_figures.calibration_figures(report),
+        "training": figures.training_figures(report),
+    }

@@ -3,65 +3,54 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from edgecnn_bench.report.board_facts import (
+    board_name,
+    compiled_state,
+    fits_sentence,
+    instructions,
+    instructions_sentence,
+    per_mac,
+    ratio,
+)
 from edgecnn_bench.report.facts import (
     GateLine,
     accuracy_sentence,
     arena_text,
-    board_state,
-    boards_sentence,
     facts,
     gate_line,
     gates_sentence,
     interval_text,
     size_sentence,
+    verdict_rule,
+    verdict_sentence,
     what_it_is,
 )
-from edgecnn_bench.report.text import byte_count, clean, count, duration, head, p_value, percent, plural, points
-from edgecnn_bench.results import EngineResult, Parity, Report
+from edgecnn_bench.report.text import (
+    byte_count,
+    byte_size,
+    clean,
+    count,
+    duration,
+    head,
+    p_value,
+    percent,
+    plural,
+    points,
+)
+from edgecnn_bench.report.views import total_macs
+from edgecnn_bench.results import BoardRun, EngineResult, Parity, Report
 
 _MAX_ROWS: Final = 30
 _MAX_CELL: Final = 80
+_MAX_NOT_MEASURED: Final = 12
 _SPECIAL: Final = "\\`*_{}[]()<>#+!|~$&@"
 
 
 def render_markdown(report: Report) -> str:
-    """Draw the report as Markdown: verdict, engines, parity, footprint, gates, environment."""
-    found = facts(report)
-    card = report.card
-    gates = [[line.what, line.limit, line.value, "passed" if line.passed else "**missed**"] for line in _gates(report)]
-    lines = [
-        f"## {escape(card.name)} {escape(card.version)}",
-        "",
-        escape(what_it_is(card), 600),
-        "",
-        f"**{escape(accuracy_sentence(found), 600)}** {escape(size_sentence(report), 600)} "
-        f"{escape(gates_sentence(report.gates), 600)}",
-        "",
-        *table(
-            ["engine", "accuracy", "95 % interval", "balanced", "one call, median (5–95 %)", "file"],
-            [_engine_row(engine) for engine in head(report.engines, _MAX_ROWS)[0]],
-        ),
-        "",
-        f"Windows: {escape(report.windows_source, 300)}. Times are of this machine at batch 1, not of a microcontroller.",
-        "",
-        *table(
-            [
-                "reference → candidate",
-                "same label",
-                "accuracy drop",
-                "McNemar",
-                "largest probability difference",
-                "LSB",
-            ],
-            [_parity_row(pair) for pair in head(report.parity, _MAX_ROWS)[0]],
-        ),
-        "",
-        f"{escape(boards_sentence(report.footprint), 300)} {_short_boards(report)} {escape(arena_text(card), 500)}",
-        "",
-        *([*table(["gate", "limit", "found", ""], gates), ""] if gates else []),
-        *_environment(report),
-    ]
-    return "\n".join(lines) + "\n"
+    """Draw the report as Markdown: verdict, engines, parity, boards, fits, gates, environment."""
+    return (
+        "\n".join([*_summary(report), *_engines(report), *_parity(report), *_boards(report), *_ending(report)]) + "\n"
+    )
 
 
 def escape(text: object, limit: int = _MAX_CELL) -> str:
@@ -75,8 +64,37 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
+def _summary(report: Report) -> list[str]:
+    found, card = facts(report), report.card
+    cost = instructions_sentence(report) or size_sentence(report)
+    lines = [
+        f"## {escape(card.name)} {escape(card.version)}",
+        "",
+        escape(what_it_is(card), 600),
+        "",
+        f"**{escape(accuracy_sentence(found), 600)}** {escape(cost, 600)} {escape(gates_sentence(report.gates), 600)}",
+        "",
+    ]
+    if found.parity and found.parity.verdict:
+        rule = escape(verdict_rule(found.parity.verdict), 700)
+        lines += [f"**{escape(verdict_sentence(found), 300)}** {rule}", ""]
+    return lines
+
+
+def _engines(report: Report) -> list[str]:
+    shown, more = head(report.engines, _MAX_ROWS)
+    columns = ["engine", "accuracy", "95 % interval", "balanced", "one call, median (5–95 %)", "file"]
+    return [
+        *table(columns, [_engine_row(engine) for engine in shown]),
+        *_left_off(more, "engine"),
+        "",
+        f"Windows: {escape(report.windows_source, 300)}. Times are at batch 1, of this machine where no place is named.",
+        "",
+    ]
+
+
 def _engine_row(engine: EngineResult) -> list[str]:
-    name = escape(engine.title)
+    name = escape(engine.title) + (f" at {escape(engine.place, 40)}" if engine.place else "")
     if engine.status != "run":
         return [name, f"not run: {escape(engine.reason, 120)}", "", "", "", ""]
     accuracy, score = ["–"] * 3, engine.score
@@ -86,19 +104,80 @@ def _engine_row(engine: EngineResult) -> list[str]:
     time = "–"
     if call is not None:
         time = f"{duration(call.median_us)} ({duration(call.p5_us)}–{duration(call.p95_us)}, n = {count(call.n)})"
-    return [name, *accuracy, time, byte_count(engine.file_bytes)]
+    return [
+        name,
+        *(escape(cell) if cell[0] in "<>" else cell for cell in accuracy),
+        time,
+        byte_count(engine.file_bytes),
+    ]
+
+
+def _parity(report: Report) -> list[str]:
+    shown, more = head(report.parity, _MAX_ROWS)
+    if not shown:
+        return []
+    columns = ["reference → candidate", "verdict", "same label", "accuracy drop", "McNemar", "probability apart", "LSB"]
+    return [*table(columns, [_parity_row(pair) for pair in shown]), *_left_off(more, "pair"), ""]
 
 
 def _parity_row(pair: Parity) -> list[str]:
     test = pair.mcnemar
     return [
         f"{escape(pair.reference)} → {escape(pair.candidate)}",
-        f"{percent(pair.agreement.value, 2)} ({interval_text(pair.agreement)})",
+        pair.verdict.verdict if pair.verdict else "–",
+        escape(f"{percent(pair.agreement.value, 2)} ({interval_text(pair.agreement)})"),
         "–" if pair.accuracy_drop is None else f"{points(pair.accuracy_drop)} points",
-        "–" if test is None else f"{test.reference_only} : {test.candidate_only}, {p_value(test.p_value)}",
+        "–" if test is None else f"{test.reference_only} : {test.candidate_only}, {escape(p_value(test.p_value))}",
         f"{pair.max_probability_difference:.3g}",
         "–" if pair.max_lsb_difference is None else str(pair.max_lsb_difference),
     ]
+
+
+def _boards(report: Report) -> list[str]:
+    shown, more = head(report.boards, _MAX_ROWS)
+    lines = []
+    if shown:
+        columns = ["virtual core", "instructions a window", "per MAC", "flash", "RAM", "outputs"]
+        macs = total_macs(report)
+        lines = [*table(columns, [_board_row(board, macs) for board in shown]), *_left_off(more, "board"), ""]
+    fits = escape(fits_sentence(report.footprint), 400)
+    return [*lines, " ".join(filter(None, [fits, _short_boards(report), escape(arena_text(report.card), 500)])), ""]
+
+
+def _board_row(board: BoardRun, macs: int) -> list[str]:
+    name = escape(board_name(board))
+    if board.status != "run":
+        return [name, f"not run: {escape(board.reason, 120)}", "", "", "", ""]
+    each = per_mac(board, macs)
+    same = {True: "byte-equal", False: "**differ**", None: "not compared"}[board.byte_equal]
+    return [
+        name,
+        "–" if board.instructions_mean is None else instructions(board.instructions_mean),
+        "–" if each is None else ratio(each),
+        "–" if board.flash_bytes is None else byte_size(board.flash_bytes),
+        "–" if board.ram_bytes is None else byte_size(board.ram_bytes),
+        same,
+    ]
+
+
+def _short_boards(report: Report) -> str:
+    short = [board for board in report.footprint.boards if compiled_state(board) == "short"]
+    if not short:
+        return ""
+    reasons = [board.compiled.reason if board.compiled else board.reason for board in short]
+    pairs = zip(short, reasons, strict=True)
+    shown, more = head([f"{escape(board.board)} ({escape(reason, 120)})" for board, reason in pairs], 8)
+    return f"Cannot hold it: {'; '.join(shown)}{f'; and {more} more' if more else ''}."
+
+
+def _ending(report: Report) -> list[str]:
+    gates = [[line.what, line.limit, line.value, "passed" if line.passed else "**missed**"] for line in _gates(report)]
+    missing, more = head(sorted(report.not_measured.items()), _MAX_NOT_MEASURED)
+    lines = [*table(["gate", "limit", "found", ""], gates), ""] if gates else []
+    if missing:
+        reasons = [f"- {escape(field.replace('_', ' '), 40)}: {escape(reason, 200)}" for field, reason in missing]
+        lines += ["Not measured:", "", *reasons, *_left_off(more, "part"), ""]
+    return [*lines, *_environment(report)]
 
 
 def _gates(report: Report) -> list[GateLine]:
@@ -106,22 +185,20 @@ def _gates(report: Report) -> list[GateLine]:
     return [GateLine(escape(line.what), escape(line.limit), escape(line.value), line.passed) for line in lines]
 
 
-def _short_boards(report: Report) -> str:
-    short = [board for board in report.footprint.boards if board_state(board) == "short"]
-    if not short:
-        return ""
-    shown, more = head([f"{escape(board.board)} ({escape(board.reason, 120)})" for board in short], 8)
-    return f"Cannot hold it: {'; '.join(shown)}{f'; and {more} more' if more else ''}."
+def _left_off(more: int, what: str) -> list[str]:
+    return ["", f"{plural(more, what)} more in report.json."] if more else []
 
 
 def _environment(report: Report) -> list[str]:
     environment = report.environment
-    libraries = ", ".join(f"{escape(name)} {escape(version)}" for name, version in environment.libraries.items())
+    shown, more = head(sorted(environment.libraries.items()), _MAX_ROWS)
+    libraries = ", ".join(f"{escape(name)} {escape(version)}" for name, version in shown)
+    rest = f" and {more} more" if more else ""
     return [
         "<details><summary>Environment</summary>",
         "",
         f"{escape(environment.cpu)}, {plural(environment.cores, 'core')}, {escape(environment.system)} "
-        f"({escape(environment.machine)}), Python {escape(environment.python)}; {libraries}; "
+        f"({escape(environment.machine)}), Python {escape(environment.python)}; {libraries}{rest}; "
         f"edgecnn {escape(report.edgecnn_version)}; seed {report.seed}.",
         "",
         "</details>",

@@ -16,9 +16,15 @@ from markupsafe import Markup
 from edgecnn_bench.report.text import clean, cut, real
 
 FONT_PX: Final = 12
-_NARROW_EM: Final = 0.57
-_CAPITAL_EM: Final = 0.69
+HOVER_CHARACTERS: Final = 80
+_SMALL_PX: Final = 11
+_SMALL_STYLES: Final = ("t-tick", "t-small")
+"""Styles of the style sheet with letters of that size."""
+_NARROW_EM: Final = 0.6
+_CAPITAL_EM: Final = 0.72
 _WIDE_EM: Final = 1.05
+_BROAD_EM: Final = 0.95
+_BROAD: Final = frozenset("%@MWmw…→×+−±≈")
 
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
@@ -33,8 +39,10 @@ def coordinate(value: float) -> str:
 def text_width(text: str, font_px: float = FONT_PX) -> float:
     """Estimate the width of `text` in pixels, on the generous side; there are no font metrics to ask."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    capitals = sum(character.isupper() for character in text)
-    return font_px * (_NARROW_EM * (len(text) - wide - capitals) + _CAPITAL_EM * capitals + _WIDE_EM * wide)
+    broad = sum(character in _BROAD for character in text)
+    capitals = sum(character.isupper() and character not in _BROAD for character in text)
+    narrow = len(text) - wide - capitals - broad
+    return font_px * (_NARROW_EM * narrow + _CAPITAL_EM * capitals + _BROAD_EM * broad + _WIDE_EM * wide)
 
 
 def fit(text: str, width: float, font_px: float = FONT_PX) -> str:
@@ -80,17 +88,25 @@ class Canvas:
             steps = " ".join(f"{coordinate(x)},{coordinate(y)}" for x, y in points)
             self._element("polygon" if closed else "polyline", f'points="{steps}"', style)
 
+    def strokes(self, segments: Sequence[tuple[Point, Point]], style: str) -> None:
+        """Draw many straight lines as one element."""
+        if segments:
+            steps = "".join(
+                f"M{coordinate(a)},{coordinate(b)}L{coordinate(c)},{coordinate(d)}" for (a, b), (c, d) in segments
+            )
+            self._element("path", f'd="{steps}"', style)
+
     def text(self, at: Point, text: str, style: str = "", anchor: Anchor = "start", title: str = "") -> None:
         """Write one line of text with its baseline at `at`."""
         x, y = map(coordinate, at)
         names = " ".join(filter(None, [style, "" if anchor == "start" else f"a-{anchor}"]))
         attributes = f'x="{x}" y="{y}"' + (f' class="{names}"' if names else "")
-        hover = f"<title>{escape(clean(title))}</title>" if title else ""
+        hover = f"<title>{escape(clean(title, HOVER_CHARACTERS))}</title>" if title else ""
         self.parts.append(f"<text {attributes}>{hover}{escape(clean(text))}</text>")
 
     def label_text(self, at: Point, text: str, width: float, style: str = "", anchor: Anchor = "start") -> None:
         """Write a name of any length into `width` pixels; the whole name shows on hover if it had to be cut."""
-        shown = fit(text, width)
+        shown = fit(text, width, _SMALL_PX if style.startswith(_SMALL_STYLES) else FONT_PX)
         self.text(at, shown, style, anchor, title="" if shown == clean(text) else text)
 
     def vertical_text(self, at: Point, text: str, style: str = "") -> None:
@@ -109,7 +125,7 @@ class Canvas:
         return Markup(opening + "".join(self.parts) + "</svg>")  # noqa: S704 - every text above is escaped
 
     def _element(self, tag: str, attributes: str, style: str, title: str = "") -> None:
-        inner = f"<title>{escape(clean(title))}</title>" if title else ""
+        inner = f"<title>{escape(clean(title, HOVER_CHARACTERS))}</title>" if title else ""
         self.parts.append(f'<{tag} class="{style}" {attributes}' + (f">{inner}</{tag}>" if inner else "/>"))
 
 
@@ -158,8 +174,11 @@ def log_ticks(low: float, high: float, wanted: int) -> list[float]:
     first, last = math.floor(_log10(low)), math.ceil(_log10(high))
     factors = (1, 2, 5) if last - first <= max(wanted // 2, 1) else (1,)
     stride = max(1, math.ceil((last - first) / max(wanted, 1)))
-    candidates = [factor * 10.0**power for power in range(first, last + 1, stride) for factor in factors]
-    inside = [value for value in candidates if low * 0.999 <= value <= high * 1.001]
+    tries = [
+        [factor * 10.0**power for power in range(start, last + 1, stride) for factor in factors]
+        for start in range(first, first + stride)
+    ]
+    inside = max(([value for value in row if low * 0.999 <= value <= high * 1.001] for row in tries), key=len)
     return inside if len(inside) > 1 else nice_ticks(low, high, wanted)
 
 

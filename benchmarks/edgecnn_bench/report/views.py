@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edgecnn_bench.report.facts import BoardState, Facts, Tone, board_state, drop_text, gates_tone, interval_text
-from edgecnn_bench.report.text import byte_count, byte_size, clean, count, duration, operations, percent, plural, real
-from edgecnn_bench.results import BoardFit, EngineResult, Latency, Report
+from edgecnn_bench.report.facts import Facts
+from edgecnn_bench.report.text import clean, count, real
+from edgecnn_bench.results import EngineResult, Environment, Latency, Report
 from edgecnn_bench.statistics import wilson
 from edgecnn_firmware.card import Card, EpochCard, Interval, PartCard, ScoreCard
 
@@ -19,76 +19,9 @@ MAX_CLASSES: Final = 200
 MAX_EPOCHS: Final = 200
 MAX_ROWS: Final = 300
 FEW_WINDOWS: Final = 30
+MAX_PLACES: Final = 8
+MAX_TIMINGS: Final = 24
 _CONFUSED: Final = 6
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One of the large figures on top."""
-
-    title: str
-    value: str
-    note: str
-    tone: Tone = "neutral"
-
-
-def tiles(report: Report, found: Facts) -> list[Tile]:
-    """Choose the figures on top of the page."""
-    footprint = report.footprint
-    boards = [board_state(board) for board in footprint.boards]
-    chosen = [_accuracy_tile(found), _drop_tile(found)]
-    chosen.append(Tile("Flash for the model", byte_size(footprint.model_bytes), byte_count(footprint.model_bytes)))
-    chosen += [_arena_tile(report), _work_tile(report), _latency_tile(found)]
-    if boards:
-        chosen.append(Tile("Boards that hold it", f"{boards.count('fits')} of {len(boards)}", _boards_note(boards)))
-    passed = sum(gate.passed for gate in report.gates)
-    if report.gates:
-        note = "passed" if passed == len(report.gates) else f"{len(report.gates) - passed} missed"
-        chosen.append(Tile("Gates", f"{passed} of {len(report.gates)}", note, gates_tone(report.gates)))
-    return chosen
-
-
-def _accuracy_tile(found: Facts) -> Tile:
-    accuracy = found.accuracy
-    if accuracy is None:
-        return Tile("Accuracy, int8", "not measured", "no labels in this benchmark")
-    return Tile("Accuracy, int8", percent(accuracy.value), f"{interval_text(accuracy)}, n = {count(accuracy.n)}")
-
-
-def _drop_tile(found: Facts) -> Tile:
-    same = f"same label on {percent(found.parity.agreement.value)}" if found.parity else ""
-    if found.drop is None:
-        return Tile("Float to int8", "–", same or "no float model was run")
-    value, _, rest = drop_text(found.drop).partition(" ")
-    if value == "as":
-        return Tile("Float to int8", "0 points", same)
-    sign = "−" if found.drop > 0 else "+"
-    return Tile("Float to int8", f"{sign}{value} {rest.split()[0]}", same)
-
-
-def _arena_tile(report: Report) -> Tile:
-    arena = report.footprint.arena_bytes
-    if arena is None:
-        return Tile("RAM for the arena", "not measured", "see footprint")
-    return Tile("RAM for the arena", byte_size(arena), byte_count(arena))
-
-
-def _work_tile(report: Report) -> Tile:
-    parameters = sum(layer.parameters for layer in report.layers)
-    return Tile("Work per window", f"{operations(total_macs(report))} MACs", plural(parameters, "parameter"))
-
-
-def _latency_tile(found: Facts) -> Tile:
-    if found.latency is None or found.timed is None:
-        return Tile("Time, this machine", "not measured", "no int8 engine was timed")
-    span = f"{duration(found.latency.p5_us)} to {duration(found.latency.p95_us)}"
-    return Tile("Time, this machine", duration(found.latency.median_us), span)
-
-
-def _boards_note(boards: Sequence[BoardState]) -> str:
-    notes = [f"{boards.count('short')} too small" if "short" in boards else ""]
-    notes.append(f"{boards.count('unknown')} not known" if "unknown" in boards else "")
-    return ", ".join(filter(None, notes)) or "all that were checked"
 
 
 def total_macs(report: Report) -> int:
@@ -163,15 +96,40 @@ class Timed:
     latency: Latency
 
     @property
-    def name(self) -> str:
-        """Engine and what was timed."""
-        return f"{clean(self.engine.title, 60)}, {'the call alone' if self.latency.what == 'invoke' else 'end to end'}"
+    def what(self) -> str:
+        """What was timed."""
+        return "the call alone" if self.latency.what == "invoke" else "end to end"
 
 
-def timings(report: Report) -> list[Timed]:
-    """List the measurements, the calls alone first."""
-    rows = [Timed(engine, latency) for engine in report.engines for latency in engine.latency]
-    return sorted(rows, key=lambda row: row.latency.what != "invoke")[:40]
+@dataclass(frozen=True)
+class PlaceRow:
+    """One place with what was timed there and what was not run; `key` is empty for this machine."""
+
+    key: str
+    title: str
+    environment: Environment | None
+    timings: tuple[Timed, ...]
+    not_run: tuple[EngineResult, ...]
+    left_off: int
+    """Measurements beyond what is shown."""
+
+
+def places(report: Report) -> list[PlaceRow]:
+    """Group engines by where they ran, this machine first."""
+    known = {place.key: place for place in report.places}
+    keys = list(dict.fromkeys(["", *known, *(engine.place for engine in report.engines)]))[:MAX_PLACES]
+    rows = []
+    for key in keys:
+        engines = [engine for engine in report.engines if engine.place == key]
+        timed = [Timed(engine, latency) for engine in engines for latency in engine.latency]
+        shown = sorted(timed, key=lambda row: (row.latency.what != "invoke", row.latency.median_us))[:MAX_TIMINGS]
+        missing = tuple(engine for engine in engines if engine.status == "not run")[:MAX_TIMINGS]
+        place = known.get(key)
+        environment = report.environment if key == "" else place.environment if place else None
+        title = "This machine" if key == "" else clean(place.title if place else key, 80)
+        if key == "" or shown or missing or place is not None:
+            rows.append(PlaceRow(key, title, environment, tuple(shown), missing, len(timed) - len(shown)))
+    return rows
 
 
 def thinned_epochs(epochs: Sequence[EpochCard], best: int) -> list[EpochCard]:
@@ -227,34 +185,6 @@ def class_counts(card: Card) -> list[ClassCount]:
         shares = tuple(real(n or 0) / top for n, top in zip(counts, largest, strict=True))
         rows.append(ClassCount(label, counts, shares))
     return rows
-
-
-@dataclass(frozen=True)
-class BoardRow:
-    """One board, with how much of it the model takes."""
-
-    board: BoardFit
-    state: BoardState
-    flash_share: float
-    ram_share: float | None
-
-
-def board_rows(report: Report) -> list[BoardRow]:
-    """List the boards from the smallest RAM up, so that the border of what fits is one line of the table."""
-    boards = sorted(report.footprint.boards, key=lambda board: (board.ram_bytes, board.flash_bytes, board.board))
-    return [
-        BoardRow(
-            board,
-            board_state(board),
-            _share(board.flash_needed_bytes, board.flash_bytes),
-            None if board.ram_needed_bytes is None else _share(board.ram_needed_bytes, board.ram_bytes),
-        )
-        for board in boards[:MAX_ROWS]
-    ]
-
-
-def _share(part: int, whole: int) -> float:
-    return real(part) / real(whole) if whole > 0 else 2.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgecnn_bench.equivalence import tost_paired, verdict
 from edgecnn_bench.report.survey import ChannelPart, ClassPart, GroupPart, SurveyPicture
 from edgecnn_bench.report.traces import Example, Mark, Signal
 from edgecnn_bench.results import (
@@ -19,7 +20,9 @@ from edgecnn_bench.results import (
     Latency,
     Layer,
     Parity,
+    Place,
     Report,
+    Verdict,
 )
 from edgecnn_bench.statistics import class_scores, mcnemar_exact, score, wilson
 from edgecnn_firmware.card import (
@@ -35,6 +38,8 @@ from edgecnn_firmware.card import (
     TensorQuantization,
     TrainingCard,
 )
+
+from . import parts
 
 Labels = npt.NDArray[np.int64]
 
@@ -367,6 +372,112 @@ def sample(predictions: Predictions) -> Report:
             Gate(name="max_model_bytes", limit=65_536, value=MODEL_BYTES, passed=True),
             Gate(name="max_arena_bytes", limit=32_768, value=ARENA_BYTES, passed=True),
         ),
+    )
+
+
+@pytest.fixture(scope="session")
+def rich(sample: Report, predictions: Predictions) -> Report:
+    """The whole report of a benchmark with virtual boards, another machine, another environment and a board."""
+    truth = predictions.truth
+    run = {engine.key: engine for engine in sample.engines}
+    deltas = parts.deltas(run["keras"].classes, run["litert-reference"].classes)
+    first, same, third = sample.parity
+    parity = (
+        first.model_copy(update={"classes": deltas, "verdict": _verdict(truth, predictions.float32, predictions.int8)}),
+        same.model_copy(update={"verdict": _verdict(truth, predictions.float32, predictions.float32)}),
+        third.model_copy(
+            update={
+                "verdict": _verdict(truth, predictions.int8, predictions.litert),
+                "mean_lsb_difference": 0.0031,
+                "first_difference": parts.FIRST,
+            }
+        ),
+        _parity(("litert-reference", "compiled"), truth, predictions.int8, predictions.int8, 0).model_copy(
+            update={"verdict": _verdict(truth, predictions.int8, predictions.int8), "mean_lsb_difference": 0.0}
+        ),
+    )
+    footprint = sample.footprint.model_copy(
+        update={"boards": tuple(parts.with_compiled(board) for board in sample.footprint.boards)}
+    )
+    return sample.model_copy(
+        update={
+            "engines": (*sample.engines[:-1], *_elsewhere(predictions)),
+            "parity": parity,
+            "footprint": footprint,
+            "places": _places(),
+            "boards": parts.boards(),
+            "memory_map": parts.memory_map(),
+            "layer_noise": parts.layer_noise(sample.layers),
+            "robustness": parts.robustness(0.937, 2_996),
+            "calibration": (
+                parts.calibration("keras", 2_996, 0.09),
+                parts.calibration("litert-reference", 2_996, 0.11),
+            ),
+            "plotted": parts.plotted(tuple(row.window for row in first.changed[:6])),
+            "not_measured": {"places": "pi@garden: no route to host"},
+        }
+    )
+
+
+def _verdict(truth: Labels, reference: Labels, candidate: Labels) -> Verdict | None:
+    right, also_right = reference == truth, candidate == truth
+    return verdict(
+        all_equal=bool((reference == candidate).all()),
+        equivalence=tost_paired(right, also_right, 0.01),
+        mcnemar=mcnemar_exact(right, also_right),
+        groups=9,
+    )
+
+
+def _elsewhere(found: Predictions) -> tuple[EngineResult, ...]:
+    int8 = (found.truth, found.int8)
+    gone = EngineResult(
+        key="tflite-micro@serial",
+        title="TFLite Micro on the board, int8",
+        precision="int8",
+        file="model.tflite",
+        file_bytes=MODEL_BYTES,
+        place="serial",
+        status="not run",
+        reason="the board did not answer within 5 s",
+    )
+    return (
+        _engine("compiled", "Compiled C, int8, native", "int8", MODEL_BYTES, int8, 14.2),
+        _engine("litert@pi", "LiteRT, int8", "int8", MODEL_BYTES, int8, 412).model_copy(update={"place": "pi@host"}),
+        _engine("compiled@pi", "Compiled C, int8", "int8", MODEL_BYTES, int8, 131).model_copy(
+            update={"place": "pi@host"}
+        ),
+        _engine("tflite-runtime", "tflite-runtime, int8", "int8", MODEL_BYTES, int8, 118).model_copy(
+            update={"place": "py39"}
+        ),
+        _engine("compiled@serial", "Compiled C on the board, int8", "int8", MODEL_BYTES, int8, 15_300).model_copy(
+            update={"place": "serial"}
+        ),
+        gone,
+    )
+
+
+def _places() -> tuple[Place, ...]:
+    pi = Environment(
+        system="Debian GNU/Linux 12 (bookworm)",
+        machine="aarch64",
+        cpu="Cortex-A76",
+        cores=4,
+        python="3.11.2",
+        libraries={"ai-edge-litert": "2.3.0", "numpy": "2.3.5"},
+    )
+    old = Environment(
+        system="Debian GNU/Linux 12 (bookworm)",
+        machine="x86_64",
+        cpu="Intel(R) Core(TM) i5-8250U CPU @ 1.60GHz",
+        cores=8,
+        python="3.9.19",
+        libraries={"numpy": "1.26.4", "tflite-runtime": "2.14.0"},
+    )
+    return (
+        Place(key="pi@host", title="pi@host, over ssh", environment=pi),
+        Place(key="py39", title="tflite-runtime environment", environment=old),
+        Place(key="serial", title="Board on /dev/ttyACM0", environment=None),
     )
 
 

@@ -1,11 +1,9 @@
 import pytest
 
-from edgecnn_bench.report.compare import compare, compare_html, compare_markdown
 from edgecnn_bench.report.facts import headline
 from edgecnn_bench.report.markdown import escape, render_markdown
 from edgecnn_bench.report.text import percent
 from edgecnn_bench.results import Report
-from edgecnn_firmware.errors import SettingsError
 
 PULL_REQUEST_COMMENT_CHARACTERS = 65_536
 
@@ -55,42 +53,3 @@ def test_the_headline_is_one_line(sample: Report, bare: Report) -> None:
     for report in (sample, bare):
         assert "\n" not in headline(report)
         assert headline(report).startswith(report.card.name)
-
-
-def smaller_and_slower(report: Report) -> Report:
-    footprint = report.footprint.model_copy(update={"model_bytes": report.footprint.model_bytes // 2})
-    engines = tuple(
-        engine.model_copy(
-            update={"latency": tuple(t.model_copy(update={"median_us": 10 * t.median_us}) for t in engine.latency)}
-        )
-        for engine in report.engines
-    )
-    environment = report.environment.model_copy(update={"cpu": "another processor"})
-    return report.model_copy(update={"footprint": footprint, "engines": engines, "environment": environment})
-
-
-def test_a_comparison_names_what_became_better_and_worse(sample: Report) -> None:
-    result = compare([sample, smaller_and_slower(sample)])
-    assert len(result.better) == 1
-    assert ": model " in result.better[0]
-    assert len(result.worse) == 1
-    assert "one call on the host" in result.worse[0]
-    assert any("another processor" in warning for warning in result.warnings)
-    for text in (
-        compare_markdown([sample, smaller_and_slower(sample)]),
-        compare_html([sample, smaller_and_slower(sample)]),
-    ):
-        assert "Better" in text
-        assert "another processor" in text
-
-
-def test_the_same_report_is_neither_better_nor_worse(sample: Report) -> None:
-    result = compare([sample, sample])
-    assert not result.better
-    assert not result.worse
-    assert not result.warnings
-
-
-def test_one_report_is_no_comparison(sample: Report) -> None:
-    with pytest.raises(SettingsError, match="expected 2 to"):
-        compare([sample])

@@ -22,11 +22,18 @@ Examples:
 @click.command("export", epilog=EPILOG)
 @click.argument("target", required=False, type=click.Path(path_type=Path))
 @click.option("--project", "project_path", type=click.Path(path_type=Path), help="Data for a .keras or .tflite TARGET.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML for CI, too.")
 @job_options
 @QUIET
 @JSON
 def command(
-    target: Path | None, project_path: Path | None, quiet: bool, as_json: bool, demo: bool, **overrides: Any
+    target: Path | None,
+    project_path: Path | None,
+    junit: Path | None,
+    quiet: bool,
+    as_json: bool,
+    demo: bool,
+    **overrides: Any,
 ) -> int:
     """Train, quantize, export and measure: from a project to a bundle.
 
@@ -50,6 +57,11 @@ def command(
             if project_path is not None:
                 raise SettingsError("--project goes with a .keras or .tflite TARGET; give the project itself as TARGET")
             done = pipeline.export_project(make_job(target, progress, demo=demo, **overrides))
+    if junit is not None:
+        from edgecnn_bench.junit import junit_xml
+        from edgecnn_firmware.bundle import write_file_atomically
+
+        write_file_atomically(junit, junit_xml(done.report))
     if as_json:
         print_json({"bundle": str(done.bundle), "report": done.report.model_dump(mode="json")})
     else:
