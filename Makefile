@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test nightly check format clean
+.PHONY: demo test nightly bench check format clean
 
 $(VENV)/.installed-demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,10 @@ test: $(VENV)/.installed-dev
 nightly: $(VENV)/.installed-dev
 	EDGECNN_NETWORKS=100000 EDGECNN_FUZZ_RUNS=10000000 \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout 0 tests/firmware/compiler/test_networks.py tests/fuzz $(PYTEST_ARGS)
+
+# The reports of benchmarks/reports: DATA holds hapt/, ecg5000/ and mitdb/ in their publishers' files.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/reports.py --data $(DATA)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_bench.environment import measure_environment
+from real_data import MITDB_TEST, edgecnn, make_project
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FIGURES = DOCS / "accuracy.json"
@@ -39,30 +39,6 @@ SETS = (
     Set("ecg5000", "ECG5000, 5 classes, 140 x 1", "official"),
     Set("mitdb", "MIT-BIH, V/F/E beat inside, 1000 x 1", "by patient: 7 test records of 14"),
 )
-MITDB_TEST = ["100", "105", "200", "210", "214", "221", "233"]
-
-
-def edgecnn(*arguments: str) -> str:
-    """Run one command of the toolkit in a process of its own and return its stdout."""
-    command = [sys.executable, "-m", "edgecnn", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stderr}")
-    return done.stdout
-
-
-def make_project(data: Path, work: Path, key: str) -> Path:
-    """Write the project that `init` proposes; for MIT-BIH, name the test records, which its files do not."""
-    project = work / key / "edgecnn.toml"
-    project.parent.mkdir(parents=True, exist_ok=True)
-    if not project.exists():
-        edgecnn("init", str(data / key), "--output", str(project))
-        if key == "mitdb":
-            lines = project.read_text(encoding="utf-8").splitlines()
-            test = [i for i, line in enumerate(lines) if line.startswith("test = ")]
-            lines[test[0]] = f"test = {json.dumps(MITDB_TEST)}"
-            project.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return project
 
 
 def run(project: Path, seed: int) -> dict[str, object]:

@@ -51,3 +51,10 @@ def test_readme_commands_exist() -> None:
     used = re.findall(r"^\$ edgecnn (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert used
     assert set(used) <= set(COMMANDS)
+
+
+def test_every_package_format_is_documented() -> None:
+    from edgecnn_firmware.packages.formats import FORMATS
+
+    page = (Path(__file__).parents[1] / "docs" / "packages.md").read_text(encoding="utf-8")
+    assert [key for key in FORMATS if f"| `{key}` |" not in page] == []

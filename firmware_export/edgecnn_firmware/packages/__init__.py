@@ -1,0 +1,1 @@
+"""A bundle as the thing that a build system takes: one file a format, over one product."""

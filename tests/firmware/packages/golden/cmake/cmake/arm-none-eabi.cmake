@@ -1,0 +1,10 @@
+# A toolchain file: cmake -DCMAKE_TOOLCHAIN_FILE=cmake/arm-none-eabi.cmake -DWRIST_CPU=cortex-m4 -DWRIST_EXAMPLE=OFF
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES WRIST_CPU)
+if(NOT WRIST_CPU)
+    set(WRIST_CPU cortex-m4)
+endif()
+set(CMAKE_C_FLAGS_INIT "-mcpu=${WRIST_CPU} -mthumb -ffunction-sections -fdata-sections")
