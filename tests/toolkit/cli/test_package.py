@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.firmware.packages.conftest import wrist_card, write_bundle
 
 from edgecnn.cli import main
 from edgecnn_firmware.packages.formats import FORMATS
-from tests.firmware.packages.conftest import wrist_card, write_bundle
 
 
 @pytest.fixture(scope="module")

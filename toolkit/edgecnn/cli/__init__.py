@@ -18,9 +18,11 @@ COMMANDS: Final = {
     "data": "Show what is in a data set, or fetch an open one.",
     "train": "Train the model of a project; export continues from it.",
     "quantize": "Train if needed and write the .tflite files.",
-    "benchmark": "Measure a bundle on this machine and write its report.",
+    "benchmark": "Measure a bundle and write its report.",
     "report": "Draw the report of a bundle again, or compare bundles.",
     "compile": "Compile a full int8 1-D network to dependency-free C99.",
+    "package": "Write a bundle's classifier as packages for build systems.",
+    "run": "Classify a live stream; print one JSON line a result.",
     "inspect": "Show the ops, shapes, parameters, MACs and bytes of a .tflite file.",
 }
 """Command -> its one line in `edgecnn --help`, the first line of the command's own help."""
