@@ -8,6 +8,7 @@ import pytest
 
 from edgecnn_bench.engines.protocol import RunOutputs, Tick, Window, Windows
 from edgecnn_bench.latency import MIN_RUNS, TURN_CALLS, measure, plan_runs, summarize
+from edgecnn_firmware.errors import EdgeCnnError
 
 WINDOWS = np.zeros((5, 4, 1), np.float32)
 
@@ -126,3 +127,63 @@ def test_histogram_holds_what_is_up_to_the_99th_percentile() -> None:
     assert [found.p5_us, found.median_us, found.p95_us] == pytest.approx(
         np.percentile(times_ns / 1e3, [5, 50, 95]), abs=1e-3
     )
+
+
+class Elsewhere(Sleeper):
+    """An engine that has a clock of its own; a way of 5 ms there and back lies around each turn."""
+
+    def __init__(self, key: str, clock: Clock, invoke_ns: int, log: list[str], fails_at: int | None = None) -> None:
+        super().__init__(key, clock, invoke_ns, log)
+        self.turns: list[tuple[list[float], int]] = []
+        self._fails_at = fails_at
+
+    def turn(self, windows: Window, calls: int) -> tuple[list[int], list[int]]:
+        if len(self.turns) == self._fails_at:
+            raise EdgeCnnError("the machine is gone")
+        self.turns.append((windows[:, 0, 0].tolist(), calls))
+        self._log += [self._key] * (calls + 1)
+        self._clock.now_ns += 5_000_000 + 3 * calls * self._invoke_ns
+        return [self._invoke_ns] * calls, [2 * self._invoke_ns] * calls
+
+    def prepare(self, window: Window) -> Callable[[], object]:
+        raise NotImplementedError
+
+    def classify(self, window: Window) -> int:
+        raise NotImplementedError
+
+
+def test_engines_elsewhere_take_turns_and_are_timed_there() -> None:
+    clock, log = Clock(), []
+    there, here = Elsewhere("there", clock, 7000, log), Sleeper("here", clock, 1500, log)
+    windows = np.arange(5, dtype=np.float32).reshape(5, 1, 1)
+    found = measure({"there": there, "here": here}, windows, timed_runs=40, warmup_runs=7, clock=clock)
+    invoke, whole = found["there"]
+    assert (invoke.n, whole.n, invoke.warmup, invoke.threads) == (40, 40, 7, 1)
+    assert (invoke.min_us, invoke.max_us, whole.min_us, whole.max_us) == (7.0, 7.0, 14.0, 14.0)
+    assert found["here"][0].max_us == 1.5
+    assert [calls for _, calls in there.turns] == [3, 3, 1] + [TURN_CALLS] * 4
+    assert all(len(windows) == calls for windows, calls in there.turns), "as many windows as calls"
+    order = [value for windows, calls in there.turns[3:] for value in windows]
+    assert order == order[:5] * 8, "the windows in turn"
+    # Interleaved: neither is done before the other has begun.
+    timed = log[7 + 3 + 7 :]
+    assert timed.index("here") < 12 > timed.index("there")
+
+
+def test_the_way_there_counts_in_the_budget() -> None:
+    clock = Clock()
+    there = Elsewhere("there", clock, 1_000_000, [])
+    found = measure({"there": there}, WINDOWS, timed_runs=10_000, warmup_runs=50, budget_s=4.0, clock=clock)
+    assert 30 <= found["there"][0].n < 1000
+
+
+@pytest.mark.parametrize("fails_at", [0, 1, 4])
+def test_one_that_fails_elsewhere_has_no_times_and_the_others_have(fails_at: int) -> None:
+    clock, log = Clock(), []
+    engines = {"gone": Elsewhere("gone", clock, 7000, log, fails_at), "here": Sleeper("here", clock, 1500, log)}
+    found = measure(engines, WINDOWS, timed_runs=40, warmup_runs=7, clock=clock)
+    assert found["gone"] == ()
+    assert [timed.n for timed in found["here"]] == [40, 40]
+    assert measure({"gone": Elsewhere("gone", clock, 7000, log, fails_at)}, WINDOWS, timed_runs=40, warmup_runs=7) == {
+        "gone": ()
+    }

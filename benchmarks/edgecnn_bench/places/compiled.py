@@ -110,7 +110,7 @@ class PlaceCompiledEngine:
         return LoadedPlace(self.key, self.session, Request(header, build(program, recipe)), bundle.card)
 
 
-def compiled_engines(place: str, session: Session, bundle: Bundle) -> tuple[PlaceCompiledEngine, ...]:
+def compiled_engines(place: str, session: Session) -> tuple[PlaceCompiledEngine, ...]:
     """The compiled network at a place, with its processor's kernels and without."""
     return (
         PlaceCompiledEngine(f"{place}/compiled", session, native=True),

@@ -10,7 +10,7 @@ from edgecnn_bench.places.session import Session
 from edgecnn_bench.results import Place
 from edgecnn_firmware.bundle import Bundle
 
-MoreEngines: TypeAlias = Callable[[str, Session, Bundle], tuple[Engine, ...]]
+MoreEngines: TypeAlias = Callable[[str, Session], tuple[Engine, ...]]
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,5 @@ class WorkerPlace:
         key, session = self._place.key, self._session
         return (
             *interpreter_engines(key, session, bundle),
-            *(one for more in self._more for one in more(key, session, bundle)),
+            *(one for more in self._more for one in more(key, session)),
         )

@@ -71,7 +71,7 @@ def test_machines_that_it_is_not_sent_to(
     session = Session(scripted(frame(HELLO | change)))
     bundle = read_bundle(har_bundle)
     found = Findings()
-    run_engines(bundle, bundle.vectors(), compiled_engines("pi@host", session, bundle), found, silent, "pi@host")
+    run_engines(bundle, bundle.vectors(), compiled_engines("pi@host", session), found, silent, "pi@host")
     session.close()
     assert {row.reason for row in found.rows.values()} == {reason}
     titles = [row.title for row in found.rows.values()]
@@ -105,7 +105,7 @@ def test_no_compiler(har_bundle: Path, scripted: Callable[..., Launch], monkeypa
     session = Session(scripted(frame(HELLO | {"features": A7})))
     bundle = read_bundle(har_bundle)
     reason = "nothing here compiles for arm-linux-gnueabihf: pip install 'edgecnn[boards]'"
-    for engine in compiled_engines("p", session, bundle):
+    for engine in compiled_engines("p", session):
         assert engine.available(bundle) == reason
         with pytest.raises(MissingDependency, match=r"nothing here compiles for arm-linux-gnueabihf"):
             engine.load(bundle)
@@ -120,7 +120,7 @@ def test_called_there(request: pytest.FixtureRequest, bundle_name: str) -> None:
     vectors = bundle.vectors()
     found = Findings()
     with open_runtime(sys.executable) as place:
-        engines = compiled_engines("there", place._session, bundle)
+        engines = compiled_engines("there", place._session)
         if reason := engines[0].available(bundle):
             pytest.skip(reason)
         run_engines(bundle, vectors, engines, found, silent, "there")
