@@ -38,12 +38,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	git ls-files '*.c' '*.h' '*.cpp' ':!tests/firmware/golden' | xargs --no-run-if-empty $(BIN)/clang-format --dry-run --Werror
+	git ls-files '*.c' '*.h' '*.cpp' ':!tests/**/golden/**' | xargs --no-run-if-empty $(BIN)/clang-format --dry-run --Werror
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	git ls-files '*.c' '*.h' '*.cpp' ':!tests/firmware/golden' | xargs --no-run-if-empty $(BIN)/clang-format -i
+	git ls-files '*.c' '*.h' '*.cpp' ':!tests/**/golden/**' | xargs --no-run-if-empty $(BIN)/clang-format -i
 
 clean:
 	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

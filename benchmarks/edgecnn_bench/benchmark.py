@@ -103,7 +103,7 @@ def benchmark(
             seed=seed,
             progress=progress,
         )
-        parity = tuple(_located(pair, found, bundle, vectors) for pair in _parity(found.runs, vectors, bundle))
+        parity = tuple(_located(pair, found, bundle, vectors) for pair in _parity(found, vectors, bundle))
         conditions = measure_conditions(bundle, vectors, found, seed, progress)
     rows = tuple(
         _scored(row, found.runs.get(key), vectors.labels, bundle.card.labels).model_copy(
@@ -214,10 +214,18 @@ def pairs(keys: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _parity(runs: Mapping[str, EngineRun], vectors: Vectors, bundle: Bundle) -> tuple[Parity, ...]:
+def _with_reference(ran: Sequence[str], others: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The reference kernels here with int8 engines of other places."""
+    reference = next((key for key in _REFERENCE if key in ran), None)
+    return () if reference is None else tuple((reference, key) for key in others)
+
+
+def _parity(found: Findings, vectors: Vectors, bundle: Bundle) -> tuple[Parity, ...]:
+    runs = found.runs
+    elsewhere = [key for key in runs if found.rows[key].place and found.rows[key].precision == "int8"]
     return tuple(
         compare(runs[reference], runs[candidate], vectors.labels, bundle.card.labels, vectors.groups)
-        for reference, candidate in pairs(tuple(runs))
+        for reference, candidate in (*pairs(tuple(runs)), *_with_reference(tuple(runs), elsewhere))
     )
 
 

@@ -112,6 +112,8 @@ class Session:
             where = shown(".".join(str(part) for part in first["loc"]))
             raise PlaceError(f"{self.name}: the worker's greeting makes no sense: {where}: {first['msg']}") from error
         if "numpy" not in hello.libraries:
-            install = "pip install numpy ai-edge-litert"
+            # LiteRT has no wheels for 32-bit systems, and the last TFLite Runtime crashes under numpy 2.
+            packages = "ai-edge-litert" if hello.pointer_bits == 64 else "tflite-runtime 'numpy<2'"
+            install = f"pip install {packages}"
             raise PlaceError(f"{self.name}: its Python {hello.python} has no numpy; install it there: {install}")
         return hello

@@ -246,7 +246,8 @@ def aligned(tensor: Tensor) -> Any:
 
 def best_package() -> tuple[str, str]:
     """The interpreter package to use, or none and the reason."""
-    reason = "no .tflite interpreter is installed there: pip install ai-edge-litert, or tflite-runtime 'numpy<2'"
+    wheels = "ai-edge-litert" if struct.calcsize("P") == 8 else "tflite-runtime 'numpy<2'"
+    reason = f"no .tflite interpreter is installed there: pip install {wheels}"
     for package, module in MODULES:
         if importlib.util.find_spec(module) is None:
             continue

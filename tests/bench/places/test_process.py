@@ -135,7 +135,8 @@ def test_what_is_too_large_is_not_sent(scripted: Make) -> None:
         ({"interpreter": "rm -rf"}, "interpreter"),
         ({"libraries": {f"l{i}": "1" for i in range(30)}}, "libraries"),
         ({"cpu": None}, "cpu"),
-        ({"libraries": {}}, "its Python 3.9.2 has no numpy"),
+        ({"libraries": {}}, "its Python 3.9.2 has no numpy; install it there: pip install tflite-runtime 'numpy<2'"),
+        ({"libraries": {}, "pointer_bits": 64}, "has no numpy; install it there: pip install ai-edge-litert"),
     ],
 )
 def test_greetings(scripted: Make, change: dict[str, object], expected: str) -> None:
