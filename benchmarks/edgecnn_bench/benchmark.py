@@ -91,6 +91,7 @@ def benchmark(
     found = Findings()
     with ExitStack() as stack:
         places = [stack.enter_context(place()) for place in elsewhere]
+        _require_different([place.place.key for place in places])
         run_engines(bundle, vectors, all_engines(bundle) if chosen is None else chosen, found, progress)
         for place in places:
             run_engines(bundle, vectors, place.engines(bundle), found, progress, place.place.key)
@@ -212,6 +213,12 @@ def pairs(keys: Sequence[str]) -> tuple[tuple[str, str], ...]:
     if float_key:
         found += [(float_key, key) for key in _VARIANTS if key in ran]
     return tuple(found)
+
+
+def _require_different(keys: Sequence[str]) -> None:
+    twice = [key for key in keys if keys.count(key) > 1]
+    if twice:
+        raise SettingsError(f"place '{twice[0]}' was asked for twice; leave one out")
 
 
 def _with_reference(ran: Sequence[str], others: Sequence[str]) -> tuple[tuple[str, str], ...]:

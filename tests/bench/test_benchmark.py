@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from edgecnn_bench import benchmark as benchmarking
 from edgecnn_bench import engines, running
 from edgecnn_bench.benchmark import benchmark, pairs
 from edgecnn_bench.engines.protocol import Engine, LoadedEngine
+from edgecnn_bench.places import open_runtime
 from edgecnn_bench.results import EngineResult, Report, parse_report
 from edgecnn_bench.running import one_line
 from edgecnn_firmware.bundle import Bundle, read_bundle
@@ -357,3 +359,18 @@ def test_engine_keys_are_unique_and_say_their_precision() -> None:
     assert len(set(keys)) == len(keys)
     named = {"float16": "float16 weights", "dynamic": "float activations", "int16x8": "int16 activations"}
     assert all(named.get(engine.precision, engine.precision) in engine.title for engine in engines.ENGINES)
+
+
+def test_a_place_that_is_named_twice_is_refused(har_bundle: Path) -> None:
+    elsewhere = [lambda: open_runtime(sys.executable)] * 2
+    with pytest.raises(SettingsError, match="was asked for twice"):
+        measure(har_bundle, engines=["litert-reference"], elsewhere=elsewhere)
+
+
+def test_int8_engines_of_other_places_are_compared_with_the_reference(har_bundle: Path) -> None:
+    report = measure(har_bundle, engines=["litert-reference"], elsewhere=[lambda: open_runtime(sys.executable)])
+    assert len(report.places) == 1
+    key = report.places[0].key
+    found = {pair.candidate: pair for pair in report.parity if pair.candidate.startswith(f"{key}/")}
+    assert found[f"{key}/litert-reference"].max_lsb_difference == 0
+    assert {row.place for row in report.engines if row.key in found} == {key}
