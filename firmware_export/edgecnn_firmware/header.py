@@ -1,7 +1,5 @@
 """The C header for TensorFlow Lite Micro users: the model as an array, and all that is needed to call it right."""
 
-import hashlib
-import textwrap
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
@@ -10,7 +8,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from edgecnn_firmware import numerics
-from edgecnn_firmware.c_text import c_string, comment_text, float_literal
+from edgecnn_firmware.c_card import card_context
+from edgecnn_firmware.c_text import comment_text
 from edgecnn_firmware.card import Card
 from edgecnn_firmware.resolver import RESOLVER_METHODS
 from edgecnn_firmware.tflite.inspect import ModelSummary
@@ -19,7 +18,6 @@ UNMEASURED_ARENA_BYTES: Final = 64 * 1024
 """What the snippet reserves where the arena was not measured; the header says so."""
 
 _BYTES_A_LINE: Final = 16
-_COMMENT_WIDTH: Final = 112
 _SNIPPET_TITLE: Final = "How to call it (C++):"
 
 
@@ -57,40 +55,16 @@ def _environment() -> Environment:
 
 
 def _context(model: bytes, card: Card, summary: ModelSummary) -> dict[str, Any]:
-    quantization, rate_hz = card.quantization, card.input.sample_rate_hz
-    return {
-        "name": card.name,
-        "upper": card.name.upper(),
-        "version": card.version,
-        "description": [comment_text(line) for line in textwrap.wrap(card.description, _COMMENT_WIDTH)],
-        "window_samples": card.input.window_samples,
-        "hop_samples": card.input.hop_samples,
-        "rate": f"{rate_hz:g}" if card.input.rate_known else "",
-        "rate_c": float_literal(rate_hz, "input.sample_rate_hz"),
-        "seconds": f"{card.input.window_samples / rate_hz:.3g}",
-        "channels": [
-            comment_text(f"{channel.name} in {channel.unit}" if channel.unit else channel.name)
-            for channel in card.input.channels
-        ],
-        "labels": [c_string(label) for label in card.labels],
-        "label_comments": [comment_text(label) for label in card.labels],
-        "outputs": 1 if card.output == "sigmoid" else len(card.labels),
+    return card_context(model, card) | {
         "output_text": _output_text(card),
         "threshold": _threshold(card),
         "model_bytes": len(model),
-        "sha256": hashlib.sha256(model).hexdigest(),
         "arena_bytes": card.arena.measured_bytes if card.arena else None,
         "arena_size": f"{card.name.upper()}_ARENA_BYTES" if card.arena else str(UNMEASURED_ARENA_BYTES),
         "arena_text": _arena_text(card),
         "ops": [RESOLVER_METHODS[op] for op in summary.op_set if op in RESOLVER_METHODS],
         "unknown_ops": [comment_text(op) for op in summary.op_set if op not in RESOLVER_METHODS],
         "has_variables": "VAR_HANDLE" in summary.op_set,
-        "input_scale": float_literal(quantization.input.scale, "quantization.input.scale"),
-        "input_zero_point": quantization.input.zero_point,
-        "output_scale": float_literal(quantization.output.scale, "quantization.output.scale"),
-        "output_zero_point": quantization.output.zero_point,
-        "offset": [float_literal(value, "normalization.offset") for value in card.normalization.offset],
-        "gain": [float_literal(value, "normalization.gain") for value in card.normalization.gain],
     }
 
 

@@ -1,7 +1,5 @@
 """`NAME.h` and `NAME.c`: the classifier as C99 around the compiled network `NAME_network.h`."""
 
-import hashlib
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +7,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from edgecnn_firmware.c_text import c_string, comment_text, float_literal
+from edgecnn_firmware.c_card import card_context
 from edgecnn_firmware.card import Card
 from edgecnn_firmware.classifier.counts import count_lines
 from edgecnn_firmware.classifier.monitor import training_inputs
@@ -20,7 +18,6 @@ from edgecnn_firmware.compiler.emit.program import STACK_BYTES, Optimize, Progra
 from edgecnn_firmware.numerics import Int8
 from edgecnn_firmware.selftest.files import selftest_files
 
-_COMMENT_WIDTH: Final = 112
 _LABEL_BYTES: Final = 8
 """A result's label and probability in the stack of `NAME_push`."""
 
@@ -100,28 +97,11 @@ def _environment() -> Environment:
 
 
 def _context(model: bytes, card: Card, network: Program) -> dict[str, Any]:
-    quantization, rate_hz = card.quantization, card.input.sample_rate_hz
-    channels, labels = len(card.input.channels), len(card.labels)
+    quantization, channels = card.quantization, len(card.input.channels)
     table = "" if is_plain(quantization.output) else c_numbers(probability_table(quantization.output).tolist(), "u")
-    return {
-        "name": card.name,
-        "upper": card.name.upper(),
+    return card_context(model, card) | {
         "network": network.prefix,
         "network_upper": network.prefix.upper(),
-        "version": card.version,
-        "description": [comment_text(line) for line in textwrap.wrap(card.description, _COMMENT_WIDTH)],
-        "window_samples": card.input.window_samples,
-        "hop_samples": card.input.hop_samples,
-        "rate": f"{rate_hz:g}" if card.input.rate_known else "",
-        "rate_c": float_literal(rate_hz, "input.sample_rate_hz"),
-        "seconds": f"{card.input.window_samples / rate_hz:.3g}",
-        "channels": [
-            comment_text(f"{channel.name} in {channel.unit}" if channel.unit else channel.name)
-            for channel in card.input.channels
-        ],
-        "labels": [c_string(label) for label in card.labels],
-        "label_comments": [comment_text(label) for label in card.labels],
-        "outputs": 1 if card.output == "sigmoid" else labels,
         "deployment": card.deployment,
         "counts": count_lines(card) if card.deployment.counts else (),
         "monitor": training_inputs(card) or (),
@@ -130,15 +110,8 @@ def _context(model: bytes, card: Card, network: Program) -> dict[str, Any]:
         "constant_bytes": network.constant_bytes + 8 * channels + 512 * bool(table),
         "arena_bytes": network.arena.bytes + network.state_bytes,
         "stream_bytes": _stream_bytes(card),
-        "stack_bytes": STACK_BYTES + _LABEL_BYTES * labels,
+        "stack_bytes": STACK_BYTES + _LABEL_BYTES * len(card.labels),
         "crc32": f"0x{network.crc32:08x}",
-        "sha256": hashlib.sha256(model).hexdigest(),
-        "input_scale": float_literal(quantization.input.scale, "quantization.input.scale"),
-        "input_zero_point": quantization.input.zero_point,
-        "output_scale": float_literal(quantization.output.scale, "quantization.output.scale"),
-        "output_zero_point": quantization.output.zero_point,
-        "offset": [float_literal(value, "normalization.offset") for value in card.normalization.offset],
-        "gain": [float_literal(value, "normalization.gain") for value in card.normalization.gain],
     }
 
 
