@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ from edgecnn_firmware.numerics import Int8
 NEW_RESULT: Final = 1
 
 # Products and sums stay two roundings, as the reference computes them.
-_FLAGS: Final = ("-std=c99", "-ffp-contract=off", "-fPIC", "-shared")
+_FLAGS: Final = ("-std=c99", "-ffp-contract=off", "-shared")
 _LIMIT_S: Final = 300.0
 
 
@@ -151,7 +152,8 @@ def _build(classifier: Classifier, recipe: Recipe, folder: Path) -> Path:
     for name, text in classifier.files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     library = folder / "classifier.so"
-    command = (*recipe.compiler.command, *_FLAGS, *recipe.flags, *classifier.sources, "-o", library.name, "-lm")
+    position = () if sys.platform == "win32" else ("-fPIC",)
+    command = (*recipe.compiler.command, *_FLAGS, *recipe.flags, *position, *classifier.sources, "-o", library.name)
     finish(command, folder=folder, limit_s=_LIMIT_S, doing=f"compiling {classifier.name} for this machine")
     return library
 

@@ -22,15 +22,27 @@ _FACTORS: Final = {
 
 
 @dataclass(frozen=True)
-class _Channel:
-    """`(raw + offset) * scale` is the value."""
+class IioChannel:
+    """One channel: `(raw + offset) * scale` is its value in the card's unit."""
 
+    name: str
+    """As in `in_NAME_raw`."""
     raw: Path
     offset: float
     scale: float
 
+    def value(self, raw: float) -> float:
+        """Of a raw number."""
+        return (raw + self.offset) * self.scale
+
     def read(self) -> float:
-        return (_number(self.raw) + self.offset) * self.scale
+        """Poll it.
+
+        Raises:
+            OSError: the device does not answer.
+            ValueError: what it says is no number.
+        """
+        return self.value(read_number(self.raw))
 
 
 class IioSource:
@@ -38,7 +50,7 @@ class IioSource:
 
     waits = False
 
-    def __init__(self, channels: tuple[_Channel, ...], rate_hz: float) -> None:
+    def __init__(self, channels: tuple[IioChannel, ...], rate_hz: float) -> None:
         self._channels = channels
         self._period_s = 1.0 / rate_hz
 
@@ -66,16 +78,25 @@ class IioSource:
 def open_iio(word: str, settings: SourceSettings) -> IioSource:
     """Find `iio:DEVICE`: a number, a folder such as `iio:device0`, or the name that the driver gives it.
 
-    A card's channel `accel_x` is the file `in_accel_x_raw`. Where no channel has such a file, a device with exactly as
-    many channels is taken in the order of their names.
-
     Raises:
         SettingsError: no sample rate is known.
         DataError: no such device, or it has not the channels; the line lists what there is.
     """
     if settings.rate_hz is None:
         raise SettingsError(f"--from {word}: the bundle does not know the sample rate; give it with --rate")
-    folder = _device(word.removeprefix("iio:"), settings.iio_root)
+    return IioSource(find_channels(word.removeprefix("iio:"), settings)[1], settings.rate_hz)
+
+
+def find_channels(device: str, settings: SourceSettings) -> tuple[Path, tuple[IioChannel, ...]]:
+    """A device's folder, and its channels in the order of the card's.
+
+    A card's channel `accel_x` is the file `in_accel_x_raw`. Where no channel has such a file, a device with exactly as
+    many channels is taken in the order of their names.
+
+    Raises:
+        DataError: no such device, or it has not the channels; the line lists what there is.
+    """
+    folder = _device(device, settings.iio_root)
     there = sorted(path.name[len("in_") : -len("_raw")] for path in folder.glob("in_*_raw"))
     names = settings.columns
     if not set(names) & set(there) and len(there) == len(names) and not settings.columns_given:
@@ -85,26 +106,26 @@ def open_iio(word: str, settings: SourceSettings) -> IioSource:
         shown = ",".join(there) or "none"
         raise DataError(f"{folder}: no channel '{missing[0]}'; choose {len(names)} of {shown} with --columns")
     units = dict(zip(names, settings.units, strict=True))
-    return IioSource(tuple(_channel(folder, name, units[name]) for name in names), settings.rate_hz)
+    return folder, tuple(_channel(folder, name, units[name]) for name in names)
 
 
 def _device(word: str, root: Path) -> Path:
     folders = sorted(root.glob("iio:device*")) if root.is_dir() else []
     for folder in folders:
         number = folder.name.removeprefix("iio:device")
-        if word in {number, f"device{number}", folder.name, _text(folder / "name")}:
+        if word in {number, f"device{number}", folder.name, read_text(folder / "name")}:
             return folder
-    found = ", ".join(f"{folder.name} ({_text(folder / 'name') or 'no name'})" for folder in folders) or "none"
+    found = ", ".join(f"{folder.name} ({read_text(folder / 'name') or 'no name'})" for folder in folders) or "none"
     raise DataError(f"iio: no device '{word}'; there are: {found}")
 
 
-def _channel(folder: Path, name: str, unit: str) -> _Channel:
+def _channel(folder: Path, name: str, unit: str) -> IioChannel:
     kind = name.partition("_")[0]
     offset, scale = (
         _attribute(folder, name, kind, what, default) for what, default in (("offset", 0.0), ("scale", 1.0))
     )
     # voltage0 is of kind voltage; only kinds with a factor matter here.
-    return _Channel(folder / f"in_{name}_raw", offset, scale * _FACTORS.get((kind, unit.strip().lower()), 1.0))
+    return IioChannel(name, folder / f"in_{name}_raw", offset, scale * _FACTORS.get((kind, unit.strip().lower()), 1.0))
 
 
 def _attribute(folder: Path, name: str, kind: str, what: str, default: float) -> float:
@@ -113,17 +134,24 @@ def _attribute(folder: Path, name: str, kind: str, what: str, default: float) ->
         path = folder / f"in_{owner}_{what}"
         if path.exists():
             try:
-                return _number(path)
+                return read_number(path)
             except ValueError:
-                raise DataError(f"{path}: '{_text(path)}'; expected a number") from None
+                raise DataError(f"{path}: '{read_text(path)}'; expected a number") from None
     return default
 
 
-def _number(path: Path) -> float:
-    return float(_text(path, missing_is_empty=False))
+def read_number(path: Path) -> float:
+    """A number in a file of sysfs.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds something else.
+    """
+    return float(read_text(path, missing_is_empty=False))
 
 
-def _text(path: Path, *, missing_is_empty: bool = True) -> str:
+def read_text(path: Path, *, missing_is_empty: bool = True) -> str:
+    """What a file of sysfs holds, without white space around it."""
     try:
         with path.open(encoding="ascii", errors="replace") as stream:
             return stream.read(_MOST_CHARACTERS).strip()

@@ -37,12 +37,12 @@ class Interpreter:
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self.title} refuses the model: {error}") from None
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._shape = tuple(int(size) for size in self._interpreter.get_input_details()[0]["shape"])
-        elements = card.input.window_samples * len(card.input.channels)
-        if int(np.prod(self._shape)) != elements or self._interpreter.get_input_details()[0]["dtype"] != np.int8:
-            raise ModelError(f"the model's input is {self._shape}; the card says {elements} int8 values")
+        taken, made = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
+        self._input, self._output = taken["index"], made["index"]
+        self._shape = tuple(int(size) for size in taken["shape"])
+        outputs = 1 if card.output == "sigmoid" else len(card.labels)
+        _check("input", taken, card.input.window_samples * len(card.input.channels))
+        _check("output", made, outputs)
         self.keeps_state = any(op["op_name"] == "VAR_HANDLE" for op in _ops(self._interpreter))
         """Whether a window's outputs depend on those before it."""
 
@@ -52,6 +52,12 @@ class Interpreter:
         self._interpreter.invoke()
         outputs: Int8 = self._interpreter.get_tensor(self._output).reshape(-1)
         return outputs
+
+
+def _check(role: str, tensor: dict[str, Any], elements: int) -> None:
+    shape, dtype = tuple(int(size) for size in tensor["shape"]), np.dtype(tensor["dtype"])
+    if int(np.prod(shape)) != elements or dtype != np.int8:
+        raise ModelError(f"the model's {role} is {dtype} {shape}; the card says {elements} int8 values")
 
 
 def _ops(interpreter: Any) -> list[dict[str, Any]]:

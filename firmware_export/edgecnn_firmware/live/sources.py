@@ -14,8 +14,9 @@ from edgecnn_firmware.errors import SettingsError
 from edgecnn_firmware.live.feed import Feed
 from edgecnn_firmware.live.lines import BadLine, LineParser, LineSplitter
 
-ACCEPTED: Final = "-, FILE.csv, udp://HOST:PORT, serial:PORT[@BAUD] or iio:DEVICE"
+ACCEPTED: Final = "-, FILE.csv, udp://HOST:PORT, serial:PORT[@BAUD], iio:DEVICE or iio+buffer:DEVICE"
 IIO_ROOT: Final = Path("/sys/bus/iio/devices")
+DEVICE_ROOT: Final = Path("/dev")
 
 _READ_BYTES: Final = 1 << 16
 
@@ -48,6 +49,7 @@ class SourceSettings:
     """None where nobody knows."""
     realtime: bool = False
     iio_root: Path = IIO_ROOT
+    device_root: Path = DEVICE_ROOT
 
 
 def source_settings(
@@ -94,6 +96,10 @@ def open_source(word: str, settings: SourceSettings) -> Source:
         from edgecnn_firmware.live.iio import open_iio
 
         return open_iio(word, settings)
+    if word.startswith("iio+buffer:"):
+        from edgecnn_firmware.live.iio_buffer import open_iio_buffer
+
+        return open_iio_buffer(word, settings)
     if word == "-":
         return TextSource(sys.stdin.fileno(), settings)
     if "://" in word:

@@ -13,6 +13,7 @@ from edgecnn_firmware.live.sources import SourceSettings
 
 _MOST_BYTES: Final = 1 << 16
 _BUFFER_BYTES: Final = 1 << 20
+_EXTRA_BYTES: Final = 64
 _STOP_CHECK_S: Final = 0.2
 _FLOAT_BYTES: Final = 4
 # Linux counts the datagrams that found the socket's buffer full and says so beside the next one; Python names it not.
@@ -44,12 +45,18 @@ class UdpSource:
         with self._socket:
             while not feed.stopped:
                 try:
-                    data, extras, _, _ = self._socket.recvmsg(_MOST_BYTES, 64)
+                    data, extras = self._receive()
                 except TimeoutError:
                     continue
                 self._datagrams += 1
                 self._count_overflow(extras, feed)
                 self._take(data, feed)
+
+    def _receive(self) -> tuple[bytes, list[tuple[int, int, bytes]]]:
+        if not hasattr(self._socket, "recvmsg"):  # Windows
+            return self._socket.recv(_MOST_BYTES), []
+        data, extras, _, _ = self._socket.recvmsg(_MOST_BYTES, _EXTRA_BYTES)
+        return data, extras
 
     def _count_overflow(self, extras: list[tuple[int, int, bytes]], feed: Feed) -> None:
         for level, kind, content in extras:

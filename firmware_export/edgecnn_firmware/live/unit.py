@@ -57,10 +57,12 @@ def systemd_unit(name: str, command: Sequence[str], source: str) -> str:
         source: the word behind `--from`, which tells what the unit must be allowed.
 
     Raises:
-        SettingsError: the source is standard input, which a service has not, or an argument has a line end.
+        SettingsError: the source is standard input, which a service has not, or needs root; or an argument has a line end.
     """
     if source == "-":
         raise SettingsError("--systemd: a service has no standard input; choose another source with --from")
+    if source.startswith("iio+buffer:"):
+        raise SettingsError("--systemd: an IIO buffer needs root, which the unit does not give; use iio:DEVICE")
     is_udp, is_serial = source.startswith("udp"), source.startswith("serial:")
     access = (
         ["RestrictAddressFamilies=AF_INET AF_INET6"]

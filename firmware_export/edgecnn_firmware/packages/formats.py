@@ -10,9 +10,11 @@ FORMATS: Final = {
     "arduino": "Arduino library (.zip)",
     "cmake": "CMake package: add_subdirectory, FetchContent, find_package",
     "cmsis-pack": "CMSIS-Pack (.pack)",
+    "deb": "Debian packages of the library (amd64, arm64, armhf)",
     "esp-idf": "ESP-IDF component",
     "makefile": "plain Makefile",
     "platformio": "PlatformIO library",
+    "python": "one Python file over a shared library by ctypes, no dependency, not even numpy",
     "stm32": "STM32CubeIDE: files for Core/",
     "zephyr": "Zephyr module",
 }

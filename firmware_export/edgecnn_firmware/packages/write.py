@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from edgecnn_firmware.bundle import Bundle
-from edgecnn_firmware.errors import BundleError
+from edgecnn_firmware.errors import BundleError, MissingDependency
 from edgecnn_firmware.files import write_file_atomically
 from edgecnn_firmware.packages.formats import find_format
 from edgecnn_firmware.packages.layout import Files, Format
@@ -17,8 +17,22 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _MODE: Final = 0o100644
 
 
-def write_packages(bundle: Bundle, keys: Iterable[str], folder: Path, *, target: str = "portable") -> dict[str, Path]:
+def write_packages(
+    bundle: Bundle,
+    keys: Iterable[str],
+    folder: Path,
+    *,
+    target: str = "portable",
+    missing: dict[str, str] | None = None,
+) -> dict[str, Path]:
     """Write a bundle's packages into a folder; what each became, by format.
+
+    Args:
+        bundle: whose classifier is packaged.
+        keys: formats.
+        folder: where the packages go.
+        target: whose kernels the network uses.
+        missing: takes the formats whose tools are not installed, with the reason; if None, the first one is an error.
 
     Raises:
         EdgeCnnError: an unknown format, a bundle that is not whole or whose network does not compile, or a place that
@@ -26,7 +40,15 @@ def write_packages(bundle: Bundle, keys: Iterable[str], folder: Path, *, target:
     """
     formats = [find_format(key) for key in dict.fromkeys(keys)]
     product = make_product(bundle, target)
-    return {found.key: write_package(found, product, folder) for found in formats}
+    written = {}
+    for found in formats:
+        try:
+            written[found.key] = write_package(found, product, folder)
+        except MissingDependency as error:
+            if missing is None:
+                raise
+            missing[found.key] = str(error)
+    return written
 
 
 def write_package(found: Format, product: Product, folder: Path) -> Path:

@@ -13,6 +13,7 @@ from edgecnn_firmware.host.compiler import find_compiler
 from edgecnn_firmware.host.recipe import portable_recipe
 from edgecnn_firmware.live.compiled import CompiledEngine, build_engine, load_engine
 from edgecnn_firmware.live.engine import InterpreterEngine, check_windows
+from edgecnn_firmware.live.interpreter import Interpreter
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 
@@ -93,3 +94,14 @@ def test_libraries_that_are_none(bundle: Bundle, tmp_path: Path) -> None:
     subprocess.run([compiler, "-shared", "-fPIC", "other.c", "-o", "other.so"], cwd=tmp_path, check=True)
     with pytest.raises(BundleError, match="not a library of 'wrist'"):
         load_engine(bundle, tmp_path / "other.so")
+
+
+def test_a_model_of_another_card(bundle: Bundle) -> None:
+    fewer = bundle.card.model_copy(update={"labels": ("a", "b")})
+    with pytest.raises(ModelError, match=r"the model's output is int8 \(1, 3\); the card says 2 int8 values"):
+        Interpreter(bundle.model_bytes, fewer)
+    shorter = bundle.card.model_copy(update={"input": bundle.card.input.model_copy(update={"window_samples": 3})})
+    with pytest.raises(ModelError, match=r"the model's input is int8 \(1, 4, 2\); the card says 6 int8 values"):
+        Interpreter(bundle.model_bytes, shorter)
+    with pytest.raises(ModelError, match="LiteRT refuses the model"):
+        Interpreter(b"TFL3" * 10, bundle.card)

@@ -162,7 +162,10 @@ def test_datagrams_that_the_kernel_drops_are_counted(
         ("udp://1.2.3.4", r"expected udp://HOST:PORT"),
         ("udp://:99999", r"expected udp://HOST:PORT"),
         ("udp://a:1/b", r"expected udp://HOST:PORT"),
-        ("tcp://a:1", r"unknown kind of source; accepted: -, FILE.csv, udp://HOST:PORT"),
+        (
+            "tcp://a:1",
+            r"accepted: -, FILE.csv, udp://HOST:PORT, serial:PORT\[@BAUD\], iio:DEVICE or iio\+buffer:DEVICE",
+        ),
         ("serial:", r"expected serial:PORT\[@BAUD\]"),
         ("serial:/dev/x@fast", r"expected serial:PORT\[@BAUD\]"),
         ("serial:/dev/x@0", r"expected serial:PORT\[@BAUD\]"),

@@ -34,6 +34,7 @@ def test_systemd_takes_it(source: str, tmp_path: Path) -> None:
     ("command", "source", "line"),
     [
         (["/bin/true"], "-", "no standard input"),
+        (["/bin/true"], "iio+buffer:0", "an IIO buffer needs root"),
         (["/bin/true", "a\nExecStart=/bin/sh"], "udp://:1", "a character that a unit cannot hold"),
         (["/bin/true"], "serial:COM3", "expected a path such as /dev/ttyUSB0"),
         (["/bin/true"], "serial:/dev/x rw\nUser=root", "expected a path such as /dev/ttyUSB0"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgecnn_firmware.bundle import Bundle
-from edgecnn_firmware.errors import BundleError, SettingsError
+from edgecnn_firmware.errors import BundleError, MissingDependency, SettingsError
+from edgecnn_firmware.packages import write
 from edgecnn_firmware.packages.formats import FORMATS, find_format
 from edgecnn_firmware.packages.layout import Format, plain
 from edgecnn_firmware.packages.product import Product
@@ -83,3 +84,18 @@ def test_archives_hold_no_time(tmp_path: Path) -> None:
 def test_plain_text_for_manifests() -> None:
     assert plain('a "b"\n$(c)\t<d> é=e') == "a b (c) d e"
     assert len(plain("x" * 999)) == 200
+
+
+def test_a_format_without_its_tools_costs_itself_alone(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacks(product: Product) -> dict[str, bytes]:
+        raise MissingDependency("no compiler")
+
+    formats = {"cmake": find_format("cmake"), "made": Format("made", "made", lacks)}
+    monkeypatch.setattr(write, "find_format", formats.__getitem__)
+    missing: dict[str, str] = {}
+    assert list(write_packages(bundle, ["made", "cmake"], tmp_path, missing=missing)) == ["cmake"]
+    assert missing == {"made": "no compiler"}
+    with pytest.raises(MissingDependency, match="no compiler"):
+        write_packages(bundle, ["made"], tmp_path)

@@ -39,9 +39,13 @@ def command(
     if bundle is None:
         raise click.UsageError("Missing argument 'BUNDLE'.")
     folder = output or bundle.parent / f"{bundle.resolve().name}_packages"
-    written = write_packages(read_bundle(bundle), formats or tuple(FORMATS), folder, target=target)
+    # Of formats that were asked for by name, one that cannot be written is an error.
+    missing: dict[str, str] | None = None if formats else {}
+    written = write_packages(read_bundle(bundle), formats or tuple(FORMATS), folder, target=target, missing=missing)
     if as_json:
         print_json({key: str(path) for key, path in written.items()})
         return
     for key, path in written.items():
         click.echo(f"{key:14} {path}")
+    for key, reason in (missing or {}).items():
+        click.echo(f"{key:14} not written: {reason}", err=True)

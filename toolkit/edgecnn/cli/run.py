@@ -29,7 +29,7 @@ Examples:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option(
     "--from", "source", default="-", show_default=True, metavar="SOURCE",
-    help="-, FILE.csv, udp://HOST:PORT, serial:PORT[@BAUD] or iio:DEVICE.",
+    help="-, FILE.csv, udp://HOST:PORT, serial:PORT[@BAUD], iio:DEVICE or iio+buffer:DEVICE.",
 )  # fmt: skip
 @click.option(
     "--engine", type=click.Choice(["c", "litert"]), default="c", show_default=True,
