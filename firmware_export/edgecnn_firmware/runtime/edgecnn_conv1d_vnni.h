@@ -136,7 +136,7 @@ EDGECNN_INLINE void edgecnn_vnni_alone(const edgecnn_window *window, const edgec
                                        int8_t *output) {
     const edgecnn_vnni_block block = {row, rows, c, groups};
     edgecnn_v16 sums[EDGECNN_VNNI_SUMS];
-    edgecnn_vnni_sums(window, requantization, layer, &block, sums, 0, sums, output);
+    edgecnn_vnni_sums(window, requantization, layer, &block, sums, 0, 0, output);
     edgecnn_vnni_write_block(window, requantization, &block, sums, output);
 }
 

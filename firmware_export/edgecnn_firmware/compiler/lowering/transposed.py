@@ -27,7 +27,7 @@ def lower_transposed(lowering: Lowering, op: Operator) -> None:
     if len(value.shape) != 4 or len(output.shape) != 4 or value.shape[0] != 1 or channels != value.channels:
         raise lowering.fail(op, f"weights of shape {weights.shape} on an input of shape {value.shape}")
     sizes, made = value.shape[1:3], output.shape[1:3]
-    axis = 0 if sizes[1] == 1 and kernel_w == 1 else 1
+    axis = 0 if sizes[1] == kernel_w == made[1] == 1 else 1
     stride = options.stride_h if axis == 0 else options.stride_w
     if sizes[1 - axis] != 1 or (kernel_h, kernel_w)[1 - axis] != 1 or made[1 - axis] != 1:
         raise lowering.fail(op, f"a kernel of {kernel_h} x {kernel_w} on {sizes[0]} x {sizes[1]}; expected one axis")
