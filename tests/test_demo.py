@@ -78,7 +78,9 @@ def test_benchmark_and_report_and_inspect_work_on_the_bundle(built: Path) -> Non
     first = (bundle / "report.html").read_bytes()
     run("report", bundle)
     assert (bundle / "report.html").read_bytes() == first
-    assert "**Better**: nothing" in run("report", bundle, bundle).stdout
+    comparison = run("report", bundle, bundle).stdout
+    assert "Better: nothing" in comparison
+    assert "Worse: nothing" in comparison
     summary = json.loads(run("inspect", bundle / "model.tflite", "--json").stdout)
     assert summary["float_ops"] == []
 
