@@ -5,7 +5,7 @@ from typing import Final
 
 from edgecnn_firmware.errors import MissingDependency
 from edgecnn_firmware.packages.debian import DebianPackage, debian_bytes, gzipped
-from edgecnn_firmware.packages.layout import Files, Format, common_files, example_window, plain, render, text_files
+from edgecnn_firmware.packages.layout import Files, Format, common_files, example_window, one_line, render, text_files
 from edgecnn_firmware.packages.prebuilt import GLIBC, Machine, build_libraries, soname, why_not_all
 from edgecnn_firmware.packages.product import Product
 
@@ -82,7 +82,7 @@ def _deb(product: Product, machine: Machine, library: bytes) -> bytes:
 
 def _description(product: Product) -> list[str]:
     """The summary as lines of a control file: none is empty or begins with a dot, which would mean something there."""
-    lines = (line.lstrip(".") for line in textwrap.wrap(plain(product.summary), _WIDTH))
+    lines = (line.lstrip(".") for line in textwrap.wrap(one_line(product), _WIDTH))
     return [line for line in lines if line.strip()]
 
 

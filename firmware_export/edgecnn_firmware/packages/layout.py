@@ -69,7 +69,7 @@ def _context(product: Product) -> dict[str, Any]:
         "name": card.name,
         "upper": card.name.upper(),
         "version": card.version,
-        "summary": plain(product.summary),
+        "summary": one_line(product),
         "labels": card.labels,
         "license": SPDX,
         "has_selftest": product.has_selftest,
@@ -85,6 +85,11 @@ def plain(text: str, most: int = 200) -> str:
     """Text of a user as one line of plain ASCII without characters that manifests, shells or markup give a meaning."""
     allowed = "".join(c if c.isascii() and (c.isalnum() or c in " .,:;+-_()/%") else " " for c in text)
     return " ".join(allowed.split())[:most]
+
+
+def one_line(product: Product) -> str:
+    """What the classifier is, for a manifest; a description of which ASCII leaves nothing says no more than its kind."""
+    return plain(product.summary) or "Classifier of sensor windows"
 
 
 _VALUES_A_LINE: Final = 8

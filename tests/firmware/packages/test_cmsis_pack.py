@@ -1,9 +1,11 @@
 """The CMSIS-Pack: its description against the published rules, and its sources as a project takes them."""
 
+import os
 import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,6 +18,7 @@ from .conftest import check_golden, run
 
 Write = Callable[[str], Path]
 PDSC = "edgecnn.wrist.pdsc"
+SCHEMA = Path(__file__).parent / "pack.xsd"
 CATEGORIES = {"doc", "include", "header", "source"}
 
 
@@ -58,10 +61,16 @@ def test_the_archive_has_the_name_that_tools_expect(package: Write) -> None:
 
 
 @pytest.mark.skipif(shutil.which("xmllint") is None, reason="xmllint is not installed")
-def test_xmllint(package: Write, tmp_path: Path) -> None:
-    with zipfile.ZipFile(package("cmsis-pack")) as archive:
-        archive.extractall(tmp_path)
-    run(["xmllint", "--noout", PDSC], tmp_path)
+@pytest.mark.parametrize("schema", [SCHEMA, os.environ.get("EDGECNN_PACK_XSD")], ids=["used", "whole"])
+@pytest.mark.parametrize(
+    "texts", [{}, {"name": "w" * 63, "description": "d" * 500}, {"name": "w", "description": "说明"}]
+)
+def test_xmllint(product: Product, tmp_path: Path, schema: object, texts: dict[str, str]) -> None:
+    if schema is None:
+        pytest.skip("EDGECNN_PACK_XSD does not name the published PACK.xsd")
+    product = replace(product, card=product.card.model_copy(update=texts))
+    (tmp_path / PDSC).write_bytes(find_format("cmsis-pack").files(product)[f"edgecnn.{product.name}.pdsc"])
+    run(["xmllint", "--noout", "--schema", str(schema), PDSC], tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
