@@ -138,6 +138,31 @@ def test_own_model_classes_are_refused(tmp_path):
         from_source(tmp_path, source)
 
 
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("GRU(4, name='loop')", r"layer 'loop' \(GRU\) cannot be converted to int8 as a loop; set unroll=True"),
+        ("Bidirectional(keras.layers.LSTM(4))", r"\(LSTM\) cannot be converted to int8 as a loop; set unroll=True"),
+        ("TimeDistributed(keras.layers.Lambda(lambda x: x))", "is a Lambda, which is code"),
+        ("SimpleRNN(4, unroll=True)", None),
+    ],
+)
+def test_layers_that_cannot_go_on(tmp_path, layer, message):
+    source = f"""
+        import keras
+
+        def build_model(input_shape, num_classes):
+            inner = [keras.layers.{layer}, keras.layers.Flatten()]
+            head = keras.layers.Dense(num_classes, activation="softmax")
+            return keras.Sequential([keras.Input(input_shape), *inner, head])
+    """
+    if message is None:
+        assert from_source(tmp_path, source).output_shape[-1] > 1
+        return
+    with pytest.raises(ModelError, match=message):
+        from_source(tmp_path, source)
+
+
 def test_options_are_for_presets_only(tmp_path):
     with pytest.raises(SettingsError, match="options are for presets"):
         from_source(tmp_path, GOOD, filters=3)

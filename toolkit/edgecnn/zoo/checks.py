@@ -44,21 +44,24 @@ def check_model(model: Any, name: str, input_shape: tuple[int, int], num_classes
 
 def _require_built_in(model: "keras.Model", name: str) -> None:
     keras = import_keras()
-    if not _is_part_of_keras(model):
-        raise ModelError(
-            f"{name}: {type(model).__name__} is a class of your own; "
-            "use keras.Sequential or keras.Model(inputs, outputs)"
-        )
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _require_built_in(layer, name)
-        elif isinstance(layer, keras.layers.Lambda):
-            raise ModelError(f"{name}: layer '{layer.name}' is a Lambda, which is code; use other layers of Keras")
-        elif not _is_part_of_keras(layer):
+    # Layers inside wrappers such as Bidirectional too. Keras has no public way to list them.
+    for layer in model._flatten_layers():  # noqa: SLF001
+        place = f"{name}: layer '{layer.name}'"
+        if isinstance(layer, keras.layers.Lambda):
+            raise ModelError(f"{place} is a Lambda, which is code; use other layers of Keras")
+        if not _is_part_of_keras(layer):
+            if isinstance(layer, keras.Model):
+                raise ModelError(
+                    f"{name}: {type(layer).__name__} is a class of your own; "
+                    "use keras.Sequential or keras.Model(inputs, outputs)"
+                )
             raise ModelError(
-                f"{name}: layer '{layer.name}' ({type(layer).__name__}) is not part of Keras; "
+                f"{place} ({type(layer).__name__}) is not part of Keras; "
                 "a bundle must load without your code, so use layers of Keras"
             )
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll:
+            # TensorFlow's converter ends the whole process on the loop.
+            raise ModelError(f"{place} ({type(layer).__name__}) cannot be converted to int8 as a loop; set unroll=True")
 
 
 def _is_part_of_keras(thing: object) -> bool:
