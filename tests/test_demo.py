@@ -118,6 +118,7 @@ background = "normal"
 name = "tiny"
 [training]
 epochs = 1
+min_steps = 0
 {more}
 """
 

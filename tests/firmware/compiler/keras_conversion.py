@@ -1,5 +1,6 @@
 """Small Keras models of one layer, converted as the project converts; and the table of what layers become."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +20,28 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "compiler.md"
 BEGIN, END = "<!-- Keras layers: begin -->\n", "<!-- Keras layers: end -->\n"
 _EVERYWHERE = ("RESHAPE", "QUANTIZE", "DEQUANTIZE")
 """Ops that say nothing about a layer; whether the converter quantizes anew varies from run to run."""
+_CASES = [case for cases in GROUPS.values() for case in cases]
 _HEAD = "| Keras layer | options that are tested | TFLite ops | C |\n|---|---|---|---|\n"
+
+
+shelf: Path | None = None
+"""Where the processes of one run leave files for each other; none: every process converts for itself."""
 
 
 @cache
 def converted(case: Case) -> bytes:
     """The int8 `.tflite` file of a case; weights and windows follow from a fixed seed."""
+    if shelf is None:
+        return _converted(case)
+    kept = shelf / f"{_CASES.index(case)}.tflite"
+    if not kept.is_file():
+        made = shelf / f"{kept.stem}.{os.getpid()}"
+        made.write_bytes(_converted(case))
+        made.replace(kept)
+    return kept.read_bytes()
+
+
+def _converted(case: Case) -> bytes:
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
     from edgecnn.quantization.convert import _convert, _with_batch_1
     from edgecnn.tensorflow_setup import import_keras
@@ -56,7 +73,7 @@ class Row:
 def rows() -> Iterator[Row]:
     """One row for each layer, or for each activation, and one for each refusal."""
     found: dict[tuple[str, str], Row] = {}
-    for case in (case for cases in GROUPS.values() for case in cases):
+    for case in _CASES:
         if "activation=" in case.option and case.layer == "Conv1D":
             continue
         name = f'Activation("{case.option}")' if case.layer == "Activation" else case.layer

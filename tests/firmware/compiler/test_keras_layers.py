@@ -1,6 +1,8 @@
 """Every Keras layer with its options: converted to int8, compiled, and byte-equal to LiteRT's reference kernels."""
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from edgecnn_firmware.compiler.compile import compile_model
 from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.errors import ModelError
 
+from . import keras_conversion
 from .batch import run_batch
 from .keras_conversion import BEGIN, DOCUMENT, converted, documented, table
 from .keras_layers import GROUPS, Case
@@ -20,6 +23,17 @@ VECTOR = ("armv7e-m", "aarch64", "armv8.1-m-mve")
 """Each case runs as portable C and as one of these, in its kernels' plain form."""
 FLAGS = ("-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-DEDGECNN_NO_SIMD")
 CALLS = 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Conversions take seconds each: the processes of one run share them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "keras_layers"
+    folder.mkdir(exist_ok=True)
+    keras_conversion.shelf = folder
+    yield
+    keras_conversion.shelf = None
 
 
 def _reference(model: bytes) -> Reference:

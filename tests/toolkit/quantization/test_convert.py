@@ -149,7 +149,7 @@ from edgecnn.project import ModelSettings
 from edgecnn.quantization import convert
 from edgecnn.zoo import build_model
 
-model = build_model(ModelSettings(name="small"), (64, 3), 4, base=Path(), seed=1)
+model = build_model(ModelSettings(name="tiny"), (64, 3), 4, base=Path(), seed=1)
 windows = np.load("windows.npy")
 files = convert(model, windows, ("float32", "float16", "int16x8", "dynamic"))
 print({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
@@ -160,7 +160,7 @@ def test_same_bytes_twice_in_a_process_and_in_another_one_without_a_word_on_stde
     variants = ("float32", "float16", "int16x8", "dynamic")
     expected = {}
     for _ in range(2):
-        model = build_model(ModelSettings(name="small"), (64, 3), 4, base=Path(), seed=1)
+        model = build_model(ModelSettings(name="tiny"), (64, 3), 4, base=Path(), seed=1)
         files = convert(model, windows_of(model), variants)
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         assert hashes == (expected or hashes)
