@@ -13,9 +13,12 @@ FORMATS: Final = {
     "deb": "Debian packages of the library (amd64, arm64, armhf)",
     "esp-idf": "ESP-IDF component",
     "makefile": "plain Makefile",
+    "micropython": "MicroPython user C module",
     "platformio": "PlatformIO library",
     "python": "one Python file over a shared library by ctypes, no dependency, not even numpy",
+    "single-header": "one C or C++ header that holds everything",
     "stm32": "STM32CubeIDE: files for Core/",
+    "wasm": "WebAssembly: an ES module, and a page that tries it on recordings",
     "zephyr": "Zephyr module",
 }
 """Key -> what it is; the module of that name holds `FORMAT`."""
