@@ -16,6 +16,7 @@ FORMATS: Final = {
     "micropython": "MicroPython user C module",
     "platformio": "PlatformIO library",
     "python": "one Python file over a shared library by ctypes, no dependency, not even numpy",
+    "rust": "Rust crate, no_std",
     "single-header": "one C or C++ header that holds everything",
     "stm32": "STM32CubeIDE: files for Core/",
     "wasm": "WebAssembly: an ES module, and a page that tries it on recordings",
