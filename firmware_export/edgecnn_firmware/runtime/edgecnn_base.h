@@ -11,7 +11,8 @@
 #define EDGECNN_RUNTIME 1
 
 /* EDGECNN_KERNEL marks kernels that the compiler specializes for each layer; with EDGECNN_OPTIMIZE_SIZE one copy of
- * each serves all layers. With EDGECNN_NO_INLINE everything is called, for debuggers and for builds that compile fast. */
+ * each serves all layers. With EDGECNN_NO_INLINE everything is called, for debuggers and for builds that compile fast.
+ */
 #if defined(__GNUC__) && !defined(EDGECNN_OPTIMIZE_SIZE) && !defined(EDGECNN_NO_INLINE)
 #define EDGECNN_KERNEL static inline __attribute__((always_inline, unused))
 #elif defined(__GNUC__)

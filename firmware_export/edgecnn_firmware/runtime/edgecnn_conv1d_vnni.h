@@ -158,7 +158,7 @@ EDGECNN_INLINE void edgecnn_vnni_channels(const edgecnn_window *window, const ed
         if (EDGECNN_VNNI_HOLDS && conv_rows >= 2 * rows) {
             edgecnn_vnni_block last = {0, rows, c, groups};
             edgecnn_v16 sums[EDGECNN_VNNI_SUMS], held[EDGECNN_VNNI_SUMS];
-            edgecnn_vnni_sums(window, requantization, layer, &last, sums, 0, sums, output);
+            edgecnn_vnni_sums(window, requantization, layer, &last, sums, 0, 0, output);
             for (row = rows; row + rows <= conv_rows; row += rows) {
                 const edgecnn_vnni_block block = {row, rows, c, groups};
                 edgecnn_vnni_hold(held, sums, rows / pool * groups);

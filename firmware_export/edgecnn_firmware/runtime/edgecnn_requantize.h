@@ -14,7 +14,12 @@ enum edgecnn_form {
     /* (sum * multiplier + addend) >> shift in 64 bits; table: {multiplier, addend low, addend high}. */
     EDGECNN_WIDE_LINE,
     /* TFLite's two roundings as they are; table: {multiplier, bias, shift (positive: left)}. */
-    EDGECNN_TWICE
+    EDGECNN_TWICE,
+    /* round(sum * multiplier + addend) as float32; table: the bits of {multiplier, addend}. Proved equal to the
+     * reference for one rounding of float32 and for float64. Only kernels for AVX-512 VNNI have it. */
+    EDGECNN_FLOAT_LINE,
+    /* The same with another addend for sums below a limit; table: {multiplier, addend, limit, addend below}. */
+    EDGECNN_SIGNED_FLOAT_LINE
 };
 
 typedef struct {

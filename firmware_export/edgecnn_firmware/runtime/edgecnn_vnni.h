@@ -119,13 +119,18 @@ EDGECNN_INLINE int edgecnn_vnni_wide(const edgecnn_requantization *r) {
     return r->form == EDGECNN_LINE && r->shift >= r->pre_shift;
 }
 
+EDGECNN_INLINE int edgecnn_vnni_is_float(const edgecnn_requantization *r) {
+    return r->form == EDGECNN_FLOAT_LINE || r->form == EDGECNN_SIGNED_FLOAT_LINE;
+}
+
 /* Words of the table for sixteen channels, in sixteens:
  * wide: multipliers; then addends times 2^(32 - pre_shift) as int64, first of even channels, then of odd ones;
  * EDGECNN_LINE otherwise: multipliers, addends;
  * EDGECNN_SIGNED_LINE: multipliers, addends with the offset, addends without it times -1, drops. A high product below
- * the third gets the fourth. */
+ * the third gets the fourth;
+ * EDGECNN_FLOAT_LINE: multipliers, addends; EDGECNN_SIGNED_FLOAT_LINE: then limits, addends below them. */
 EDGECNN_INLINE int edgecnn_vnni_words(const edgecnn_requantization *r) {
-    return r->form == EDGECNN_SIGNED_LINE ? 64 : edgecnn_vnni_wide(r) ? 48 : 32;
+    return r->form == EDGECNN_SIGNED_LINE || r->form == EDGECNN_SIGNED_FLOAT_LINE ? 64 : edgecnn_vnni_wide(r) ? 48 : 32;
 }
 
 #if EDGECNN_HAS_VNNI
@@ -147,6 +152,13 @@ EDGECNN_INLINE edgecnn_vnni_table edgecnn_vnni_load_table(const edgecnn_requanti
     return table;
 }
 
+/* round(sums * multipliers + addends), whatever rounding the caller has set. */
+EDGECNN_INLINE __m512i edgecnn_vnni_float(__m512i sums, __m512i multipliers, __m512i addends) {
+    const __m512 y = _mm512_fmadd_round_ps(_mm512_cvtepi32_ps(sums), _mm512_castsi512_ps(multipliers),
+                                           _mm512_castsi512_ps(addends), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm512_cvt_roundps_epi32(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
 /* Sixteen sums, neither clamped nor narrowed. */
 EDGECNN_INLINE __m512i edgecnn_vnni_requantize(const edgecnn_requantization *r, __m512i sums,
                                                const edgecnn_vnni_table *t) {
@@ -156,6 +168,12 @@ EDGECNN_INLINE __m512i edgecnn_vnni_requantize(const edgecnn_requantization *r, 
     __m512i even = _mm512_mul_epi32(x, t->even);
     __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), t->odd);
     __m512i high, y;
+    if (edgecnn_vnni_is_float(r)) {
+        __m512i addends = t->first;
+        if (r->form == EDGECNN_SIGNED_FLOAT_LINE)
+            addends = _mm512_mask_mov_epi32(addends, _mm512_cmplt_epi32_mask(sums, t->second), t->third);
+        return edgecnn_vnni_float(sums, t->even, addends);
+    }
     if (wide) {
         even = _mm512_add_epi64(even, t->first);
         odd = _mm512_add_epi64(odd, t->second);
@@ -205,11 +223,26 @@ EDGECNN_INLINE edgecnn_vnni_table edgecnn_vnni_load_table(const edgecnn_requanti
     return t;
 }
 
+/* One sum as vectors make floats of it, from -129 to 128; t: the channel's column. */
+EDGECNN_INLINE int32_t edgecnn_vnni_round(const edgecnn_requantization *r, int32_t sum, const int32_t *t) {
+    const int below = r->form == EDGECNN_SIGNED_FLOAT_LINE && sum < t[32];
+    float multiplier, addend;
+    double y;
+    __builtin_memcpy(&multiplier, t, 4);
+    __builtin_memcpy(&addend, t + (below ? 48 : 16), 4);
+    y = (double)sum * (double)multiplier + (double)addend;
+    y = y < -129.0 ? -129.0 : y > 128.0 ? 128.0 : y;
+    /* Truncation rounds down what is positive. */
+    return (int32_t)(y + 256.5) - 256;
+}
+
 /* One sum of channel `lane` of the sixteen whose table is t. */
 EDGECNN_INLINE int32_t edgecnn_vnni_requantize_one(const edgecnn_requantization *r, int32_t sum, const int32_t *t,
                                                    int lane) {
     int32_t y;
-    if (edgecnn_vnni_wide(r)) {
+    if (edgecnn_vnni_is_float(r)) {
+        y = edgecnn_vnni_round(r, sum, t + lane);
+    } else if (edgecnn_vnni_wide(r)) {
         const int32_t *const two = t + 16 + lane % 2 * 16 + lane / 2 * 2;
         const int64_t addend = (int64_t)(((uint64_t)(uint32_t)two[1] << 32) | (uint32_t)two[0]);
         y = (int32_t)(((int64_t)sum * t[lane] + addend) >> (32 - r->pre_shift + r->shift));

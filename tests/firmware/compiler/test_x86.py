@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgecnn_firmware.compiler.compile import compile_model
+from edgecnn_firmware.compiler.emit import vnni
 from edgecnn_firmware.compiler.emit.program import Program
 from edgecnn_firmware.errors import ModelError
 
@@ -149,6 +150,27 @@ def test_machine_code_is_byte_equal(target: str, compiler: str, tmp_path: Path) 
         folder = tmp_path / str(number)
         folder.mkdir()
         _check_compiled(programs, target, folder, (*checks, *_flags(target)), compiler)
+
+
+def test_depthwise_requantizes_by_floats() -> None:
+    model = _models()["depthwise"]
+    program = compile_model(model, "model", "net", target="x86-64-vnni")
+    text = program.files[program.source]
+    assert "EDGECNN_FLOAT_LINE" in text
+    assert "EDGECNN_SIGNED_FLOAT_LINE" in text
+
+
+def test_depthwise_without_a_float_form_is_byte_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "gcc" not in _compilers():
+        pytest.skip("gcc is not installed")
+    target = "x86-64-vnni"
+    monkeypatch.setattr(vnni, "solve_float_line", lambda *_: None)
+    compiled = _compiled({"depthwise": _models()["depthwise"]}, target)
+    assert "FLOAT_LINE" not in compiled[0][0].files[compiled[0][0].source]
+    for number, flags in enumerate([["-DEDGECNN_NO_SIMD"], *([_flags(target)] if _has(target) else [])]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _check_compiled(compiled, target, folder, ("-O1", "-DEDGECNN_NO_INLINE", *flags), "gcc")
 
 
 @pytest.mark.parametrize("target", TARGETS)

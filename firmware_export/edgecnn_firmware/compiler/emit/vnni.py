@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.compiler.arithmetic.float_line import FloatLine, solve_float_line
 from edgecnn_firmware.compiler.emit.context import Emitter
 from edgecnn_firmware.compiler.emit.layers import Layer
 from edgecnn_firmware.compiler.emit.requantization import line_of
@@ -56,7 +57,7 @@ def pack_start(op: Products) -> npt.NDArray[np.int32]:
 
 
 def vnni_requantization(op: Products, emitter: Emitter) -> dict[str, object]:
-    """Emit the table of an op's line as edgecnn_vnni.h states; the fields of its `edgecnn_requantization`.
+    """Emit the table of an op's line, or of its float form, as edgecnn_vnni.h states; the fields of its `edgecnn_requantization`.
 
     Raises:
         ModelError: there is no line; `line_of` says so first.
@@ -67,6 +68,11 @@ def vnni_requantization(op: Products, emitter: Emitter) -> dict[str, object]:
     lowest, highest = op.reach()
     op.requantization.require_range(lowest + op.folded_bias, highest + op.folded_bias)
     emitter.include("edgecnn_requantize.h")
+    # Sums of a depthwise convolution come as fast as they are requantized; those of others hide it.
+    if isinstance(op, Depthwise1D):
+        found = solve_float_line(op.requantization, op.folded_bias, lowest, highest)
+        if found is not None:
+            return _float_fields(emitter, found)
     multipliers, addends = _sixteens(line.multipliers), _sixteens(line.addends)
     columns = [multipliers, addends]
     if line.drops is not None:
@@ -86,6 +92,22 @@ def vnni_requantization(op: Products, emitter: Emitter) -> dict[str, object]:
         "offset": 0,
         "clamp_min": op.requantization.clamp_min,
         "clamp_max": op.requantization.clamp_max,
+    }
+
+
+def _float_fields(emitter: Emitter, line: FloatLine) -> dict[str, object]:
+    """The same for a float form: words of the table are floats, and a limit."""
+    columns = [line.multipliers.view(np.int32), line.addends.view(np.int32)]
+    if line.limits is not None:
+        columns += [line.limits, line.lower.view(np.int32)]
+    return {
+        "form": "EDGECNN_FLOAT_LINE" if line.limits is None else "EDGECNN_SIGNED_FLOAT_LINE",
+        "table": emitter.constant("requantize", np.concatenate([_sixteens(column) for column in columns], axis=1)),
+        "pre_shift": 0,
+        "shift": 0,
+        "offset": 0,
+        "clamp_min": line.clamp_min,
+        "clamp_max": line.clamp_max,
     }
 
 
