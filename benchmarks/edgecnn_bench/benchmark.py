@@ -24,6 +24,7 @@ from edgecnn_bench.places.open_place import OpenPlace
 from edgecnn_bench.plotted import plotted
 from edgecnn_bench.results import EngineResult, Layer, Parity, Report
 from edgecnn_bench.running import Findings, add_recorded, run_engines
+from edgecnn_bench.stages.split import split_by_stage
 from edgecnn_bench.statistics import class_scores, score
 from edgecnn_bench.virtual_boards import DEFAULT_BOARDS, named_boards, run_boards
 from edgecnn_firmware import __version__
@@ -106,6 +107,7 @@ def benchmark(
         )
         parity = tuple(_located(pair, found, bundle, vectors) for pair in _parity(found, vectors, bundle))
         conditions = measure_conditions(bundle, vectors, found, seed, progress)
+        stages = split_by_stage(bundle, vectors, found, progress)
     rows = tuple(
         _scored(row, found.runs.get(key), vectors.labels, bundle.card.labels).model_copy(
             update={"latency": times.get(key, ())}
@@ -136,7 +138,10 @@ def benchmark(
         robustness=conditions.robustness,
         calibration=conditions.calibration,
         plotted=plotted(parity, vectors.windows, bundle.card),
-        not_measured=conditions.not_measured | ({} if board_runs else {"boards": "no virtual board was asked for"}),
+        stages=() if isinstance(stages, str) else stages,
+        not_measured=conditions.not_measured
+        | ({} if board_runs else {"boards": "no virtual board was asked for"})
+        | ({"stages": stages} if isinstance(stages, str) else {}),
     )
 
 

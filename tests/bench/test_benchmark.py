@@ -100,6 +100,31 @@ def test_parity_pairs(tiny_report: Report) -> None:
     assert all(pair.n == 90 and pair.mcnemar is not None for pair in found.values())
 
 
+def test_the_loss_is_split_by_stage(tiny_report: Report) -> None:
+    (way,) = tiny_report.stages
+    assert [(step.part, step.status) for step in way.steps] == [
+        ("quantization", "run"),
+        ("preprocessing", "run"),
+        ("kernels", "run"),
+    ]
+    rows = by_key(tiny_report)
+    assert way.whole is not None
+    for accuracy, key in ((way.whole.accuracy_before, "keras"), (way.whole.accuracy_after, "compiled-portable")):
+        score = rows[key].score
+        assert score is not None
+        assert accuracy == score.accuracy
+    pair = next(row for row in tiny_report.parity if (row.reference, row.candidate) == ("keras", "litert-reference"))
+    assert way.steps[0].change is not None
+    assert way.steps[0].change.mcnemar == pair.mcnemar
+    assert way.steps[0].change.labels_changed == len(pair.changed)
+
+
+def test_without_reference_kernels_the_report_says_why_the_loss_is_not_split(tiny_bundle: Path) -> None:
+    report = measure(tiny_bundle, engines=["litert"])
+    assert report.stages == ()
+    assert report.not_measured["stages"] == "the int8 reference kernels did not run"
+
+
 def test_report_is_complete_and_reads_back(tiny_report: Report) -> None:
     assert tiny_report.windows == 90
     assert tiny_report.windows_source == "test part, 90 of 90 windows"
@@ -324,6 +349,7 @@ def test_progress_reaches_the_end_of_every_task(har_bundle: Path) -> None:
         "run litert": (40, 40),
         "run litert-reference": (40, 40),
         "time engines": (2, 2),
+        "loss by stage": (1, 1),
     }
 
 

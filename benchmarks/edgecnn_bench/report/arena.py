@@ -15,6 +15,8 @@ MAX_BLOCKS: Final = 600
 """Ops and blocks beyond which a map cannot be read as a drawing."""
 _HATCH_PX: Final = 6.0
 _MOST_HATCHES: Final = 80
+_NAME_PX: Final = 11
+_NAME_HIGH_PX: Final = 13.0
 _LEFT_PX: Final = 72.0
 _TOP_PX: Final = 46.0
 _PLOT_PX: Final = 250.0
@@ -63,11 +65,27 @@ def memory_chart(memory: MemoryMap, width: float) -> Markup:
     # The largest first, so that a small block that lies on a large one can be seen.
     for block in sorted(memory.blocks, key=lambda block: (-block.size_bytes, block.name)):
         _block(canvas, block, across, up)
+    written: list[_Box] = []
     for block in memory.blocks:
-        _block_name(canvas, block, across, up)
+        _block_name(canvas, block, across, up, written)
     canvas.line((_LEFT_PX, up.stop), (width - 2, up.stop), "limit")
     _legend(canvas, memory, width)
     return canvas.markup()
+
+
+@dataclass(frozen=True)
+class _Box:
+    """Where a name stands."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def crosses(self, other: "_Box") -> bool:
+        """Whether two names would lie on each other."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.top < other.bottom and other.top < self.bottom
 
 
 def _frame(canvas: Canvas, memory: MemoryMap, across: Scale, up: Scale) -> None:
@@ -105,12 +123,22 @@ def _block(canvas: Canvas, block: ArenaBlock, across: Scale, up: Scale) -> None:
         canvas.strokes(_hatch(x + 0.5, top, end - x - 1, height), "hatch")
 
 
-def _block_name(canvas: Canvas, block: ArenaBlock, across: Scale, up: Scale) -> None:
-    """Write the name into the upper left corner, where no later value covers it."""
+def _block_name(canvas: Canvas, block: ArenaBlock, across: Scale, up: Scale, written: list[_Box]) -> None:
+    """Write the name into the upper left corner, or below where a name stands already; leave it out without room."""
     top, low = up(block.offset_bytes + block.size_bytes), up(block.offset_bytes)
-    room = across(block.last_op + 1) - across(block.first_op) - 10
-    if block.kind != "scratch" and low - top >= 17 and room >= text_width(clean(block.name, 12), 11):
-        canvas.text((across(block.first_op) + 6, top + 13), fit(block.name, room, 11), "t-small")
+    x = across(block.first_op) + 6
+    room = across(block.last_op + 1) - x - 4
+    if block.kind == "scratch" or room < text_width(clean(block.name, 12), _NAME_PX):
+        return
+    shown = fit(block.name, room, _NAME_PX)
+    box = _Box(x, top + 3, x + text_width(shown, _NAME_PX), top + 3 + _NAME_HIGH_PX)
+    while box.bottom <= low - 1:
+        crossed = [other.bottom for other in written if box.crosses(other)]
+        if not crossed:
+            written.append(box)
+            canvas.text((x, box.bottom - 3), shown, "t-small")
+            return
+        box = _Box(x, max(crossed) + 1, box.right, max(crossed) + 1 + _NAME_HIGH_PX)
 
 
 def _hatch(x: float, y: float, width: float, height: float) -> list[tuple[Point, Point]]:

@@ -27,6 +27,8 @@ from edgecnn_firmware.card import Card, Interval
 
 Tone = Literal["good", "bad", "neutral"]
 
+_DEPLOYED: Final = ("compiled", "compiled-portable")
+"""Engines of the compiled C on this machine."""
 _GATES: Final[dict[str, tuple[str, str, Callable[[float], str]]]] = {
     "min_accuracy": ("int8 accuracy", "at least", percent),
     "min_balanced_accuracy": ("int8 balanced accuracy", "at least", percent),
@@ -100,8 +102,10 @@ def _speaker(report: Report, preferred: tuple[str, ...], precision: str) -> Engi
 
 
 def _timed(report: Report) -> EngineResult | None:
+    """The compiled C, which is what devices run, where it was timed here; else LiteRT; else what was timed here."""
     int8 = [e for e in report.engines if e.precision == "int8" and any(t.what == "invoke" for t in e.latency)]
-    return next((engine for engine in int8 if engine.key == TIMED_ENGINE), int8[0] if int8 else None)
+    here = {engine.key: engine for engine in int8 if not engine.place}
+    return next((here[key] for key in (*_DEPLOYED, TIMED_ENGINE) if key in here), next(iter(here.values()), None))
 
 
 def _majority(engine: EngineResult | None) -> float | None:

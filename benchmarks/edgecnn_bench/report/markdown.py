@@ -25,6 +25,7 @@ from edgecnn_bench.report.facts import (
     verdict_sentence,
     what_it_is,
 )
+from edgecnn_bench.report.stage_views import StageRow, ways
 from edgecnn_bench.report.text import (
     byte_count,
     byte_size,
@@ -49,7 +50,17 @@ _SPECIAL: Final = "\\`*_{}[]()<>#+!|~$&@"
 def render_markdown(report: Report) -> str:
     """Draw the report as Markdown: verdict, engines, parity, boards, fits, gates, environment."""
     return (
-        "\n".join([*_summary(report), *_engines(report), *_parity(report), *_boards(report), *_ending(report)]) + "\n"
+        "\n".join(
+            [
+                *_summary(report),
+                *_engines(report),
+                *_parity(report),
+                *_stages(report),
+                *_boards(report),
+                *_ending(report),
+            ]
+        )
+        + "\n"
     )
 
 
@@ -131,6 +142,42 @@ def _parity_row(pair: Parity) -> list[str]:
         f"{pair.max_probability_difference:.3g}",
         "–" if pair.max_lsb_difference is None else str(pair.max_lsb_difference),
     ]
+
+
+def _stages(report: Report) -> list[str]:
+    lines = []
+    columns = [
+        "stage",
+        "other inputs",
+        "other outputs",
+        "other labels",
+        "accuracy",
+        "95 % interval",
+        "change",
+        "McNemar",
+    ]
+    for way in ways(report):
+        rows = [_stage_row(row) for row in way.rows] + ([_stage_row(way.whole)] if way.whole else [])
+        lines += [
+            f"**Loss by stage.** {escape(way.title, 120)}. {escape(way.sentence, 400)}",
+            "",
+            *table(columns, rows),
+        ]
+        lines += [*_left_off(way.left_off, "stage"), ""]
+    return lines
+
+
+def _stage_row(row: StageRow) -> list[str]:
+    name = f"{escape(row.title)}: {escape(row.part, 140)}"
+    if row.reason:
+        return [name, f"not run: {escape(row.reason, 120)}", *[""] * 6]
+    inputs, outputs = (
+        escape(", ".join(filter(None, pair))) for pair in ((row.inputs, row.input_step), (row.outputs, row.output_step))
+    )
+    test = ", ".join(filter(None, (row.lost_gained, row.test)))
+    accuracy = f"{row.before} → {row.accuracy}"
+    change = f"{row.change} ({row.change_windows})" if row.change_windows else row.change
+    return [name, inputs, outputs, *(escape(text) for text in (row.labels, accuracy, row.interval, change, test))]
 
 
 def _boards(report: Report) -> list[str]:

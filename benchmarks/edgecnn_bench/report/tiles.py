@@ -16,10 +16,16 @@ from edgecnn_bench.report.board_facts import (
 from edgecnn_bench.report.facts import Facts, Tone, drop_text, interval_text
 from edgecnn_bench.report.text import byte_count, byte_size, clean, count, duration, operations, percent, plural
 from edgecnn_bench.report.views import total_macs
-from edgecnn_bench.results import Report, Verdict
+from edgecnn_bench.results import EngineResult, Report, Verdict
 from edgecnn_firmware.card import Interval
 
 _WORDS: Final = {"equal": "Equal", "equivalent": "Equivalent", "different": "Different", "undecided": "Undecided"}
+
+_ENGINES: Final = {
+    "compiled": "compiled C, this processor's kernels",
+    "compiled-portable": "compiled C, portable kernels",
+}
+"""Engines whose titles are too long for a tile."""
 
 
 @dataclass(frozen=True)
@@ -128,4 +134,9 @@ def _fits_tile(report: Report) -> Tile:
 def _latency_tile(found: Facts) -> Tile:
     if found.latency is None or found.timed is None:
         return Tile("Median time, this machine", "not measured", "no int8 engine was timed")
-    return Tile("Median time, this machine", duration(found.latency.median_us), clean(found.timed.title, 40))
+    return Tile("Median time, this machine", duration(found.latency.median_us), _engine_text(found.timed))
+
+
+def _engine_text(engine: EngineResult) -> str:
+    """What was timed, in few words."""
+    return _ENGINES.get(engine.key, clean(engine.title, 40))

@@ -10,6 +10,7 @@ from edgecnn_bench.results.engines import ClassScore, EngineResult, Environment,
 from edgecnn_bench.results.network import ArenaBlock, Layer, LayerNoise, MemoryMap
 from edgecnn_bench.results.parity import Changed, ClassDelta, FirstDifference, McNemar, Parity, Verdict
 from edgecnn_bench.results.report import MAX_REPORT_BYTES, SCHEMA_VERSION, Gate, Report, parse_report
+from edgecnn_bench.results.stages import StageChange, StageSplit, StageStep
 
 __all__ = [
     "MAX_REPORT_BYTES",
@@ -41,6 +42,9 @@ __all__ = [
     "Result",
     "Robustness",
     "RobustnessPoint",
+    "StageChange",
+    "StageSplit",
+    "StageStep",
     "Verdict",
     "parse_report",
 ]

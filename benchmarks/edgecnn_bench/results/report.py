@@ -11,6 +11,7 @@ from edgecnn_bench.results.conditions import Calibration, PlottedWindow, Robustn
 from edgecnn_bench.results.engines import EngineResult, Environment, Place
 from edgecnn_bench.results.network import Layer, LayerNoise, MemoryMap
 from edgecnn_bench.results.parity import Parity
+from edgecnn_bench.results.stages import StageSplit
 from edgecnn_firmware.card import Card
 from edgecnn_firmware.errors import BundleError
 
@@ -52,6 +53,7 @@ class Report(Result):
     robustness: tuple[Robustness, ...] = ()
     calibration: tuple[Calibration, ...] = ()
     plotted: tuple[PlottedWindow, ...] = ()
+    stages: tuple[StageSplit, ...] = ()
     not_measured: dict[str, str] = Field(default_factory=dict)
     """Field of this report -> why it is empty."""
 

@@ -414,6 +414,7 @@ def rich(sample: Report, predictions: Predictions) -> Report:
                 parts.calibration("litert-reference", 2_996, 0.11),
             ),
             "plotted": parts.plotted(tuple(row.window for row in first.changed[:6])),
+            "stages": parts.stages(truth, predictions.float32, predictions.int8, predictions.litert),
             "not_measured": {"places": "pi@garden: no route to host"},
         }
     )

@@ -9,11 +9,15 @@ from edgecnn_bench.results import (
     ClassDelta,
     ClassScore,
     LayerNoise,
+    McNemar,
     MemoryMap,
     PlottedWindow,
     Report,
     Robustness,
     RobustnessPoint,
+    StageChange,
+    StageSplit,
+    StageStep,
 )
 from edgecnn_bench.statistics import wilson
 from edgecnn_firmware.card import ScoreCard
@@ -59,10 +63,30 @@ def hostile(report: Report) -> Report:
             PlottedWindow(window=number, sample_step=1, samples=((1e308, -1e308) * 5_000,) * 9, channels=(LONG,))
             for number in range(60)
         ),
+        "stages": tuple(_stages(way) for way in ("float", "counts") * 20),
         "not_measured": {f"{number} {LONG}": LONG for number in range(60)},
         "gates": tuple(gate.model_copy(update={"name": LONG}) for gate in report.gates * 40),
     }
     return report.model_copy(update=changes)
+
+
+def _stages(way):
+    accuracy = wilson(1, 2).model_copy(update={"n": HUGE})
+    change = StageChange(
+        inputs_differing=HUGE,
+        max_input_step=HUGE,
+        outputs_differing=-HUGE,
+        max_output_step=-HUGE,
+        labels_changed=HUGE,
+        accuracy_before=accuracy,
+        accuracy_after=accuracy,
+        mcnemar=McNemar(reference_only=HUGE, candidate_only=-HUGE, p_value=0.5),
+    )
+    step = StageStep(key="counts", part="preprocessing", title=LONG, what=LONG, by=LONG, status="run", change=change)
+    missing = step.model_copy(update={"status": "not run", "reason": LONG, "change": None})
+    return StageSplit.model_construct(
+        way=way, first=LONG, last=LONG, windows=HUGE, steps=(missing, step) * 30, whole=change
+    )
 
 
 def _engine(engine, number):

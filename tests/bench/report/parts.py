@@ -1,6 +1,7 @@
 """The parts of the sample report that other machines and conditions give: boards, memory, noise, robustness, calibration."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -21,8 +22,11 @@ from edgecnn_bench.results import (
     PlottedWindow,
     Robustness,
     RobustnessPoint,
+    StageSplit,
 )
-from edgecnn_bench.statistics import wilson
+from edgecnn_bench.stages.chain import Chain, Stage
+from edgecnn_bench.stages.change import Point
+from edgecnn_bench.statistics import Labels, wilson
 
 KIB = 1024
 # Ops as the compiler joins them, their MACs, and instructions on four cores: counted on a network of this shape.
@@ -279,6 +283,26 @@ def deltas(reference: tuple[ClassScore, ...], candidate: tuple[ClassScore, ...])
         )
         for one, other in zip(reference, candidate, strict=True)
     )
+
+
+def stages(truth: Labels, float32: Labels, int8: Labels, rounded: Labels) -> tuple[StageSplit, ...]:
+    """A way without loss after quantization, and one by counts that loses a little, whose kernels did not run."""
+    windows = np.random.default_rng(2).integers(-100, 100, (len(truth), 4, 2)).astype(np.int8)
+    shifted = windows + np.eye(len(truth), 8, dtype=np.int8).reshape(-1, 4, 2)
+    before = Point("Keras, float32", float32)
+    reference, same = (Point(title, int8, windows, windows[:, 0]) for title in ("LiteRT, int8", "Compiled C"))
+    counts = Point("LiteRT, int8", rounded, shifted, shifted[:, 0])
+    built = "C built here: portable kernels, gcc 12.2.0 -O2"
+    quantized = Stage("int8", "quantization", "Int8 instead of float", "The int8 model.", "LiteRT, int8")
+    kernels = Stage("kernels", "kernels", "Compiled kernels", "The compiled C.", built)
+    one, other = (Chain(truth, Path("bundle")) for _ in range(2))
+    for chain in (one, other):
+        chain.start(quantized, before, reference)
+    one.add(Stage("float-input", "preprocessing", "Normalization in C", "In C.", built), lambda: reference)
+    one.add(kernels, lambda: same)
+    other.add(Stage("counts", "preprocessing", "Rounding to sensor counts", "Rounded.", "Python"), lambda: counts)
+    other.add(kernels, "no C compiler (cc, gcc or clang on PATH)")
+    return one.made("float"), other.made("counts")
 
 
 FIRST = FirstDifference(

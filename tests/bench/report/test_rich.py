@@ -19,7 +19,7 @@ from edgecnn_bench.report.fits import over_text
 from edgecnn_bench.report.html import render_html
 from edgecnn_bench.report.markdown import render_markdown
 from edgecnn_bench.report.svg import log_ticks
-from edgecnn_bench.report.text import byte_count
+from edgecnn_bench.report.text import byte_count, duration
 from edgecnn_bench.report.tiles import tiles
 from edgecnn_bench.results import ArenaBlock, MemoryMap, Report, parse_report
 
@@ -37,6 +37,7 @@ DRAWN_FIELDS = {
     "calibration": (),
     "plotted": (),
     "parity": (),
+    "stages": (),
 }
 
 
@@ -87,6 +88,27 @@ def test_a_board_with_other_outputs_is_not_called_equal(rich: Report) -> None:
     assert "✗ differ" in section(render_html(report), "boards")
     assert "byte-equal</strong>" not in section(render_html(report), "boards")
     assert "**differ**" in render_markdown(report)
+
+
+def test_the_time_on_top_is_the_compiled_c_where_it_was_timed_here(sample: Report, rich: Report) -> None:
+    def shown(report: Report) -> tuple[str, str]:
+        (tile,) = (tile for tile in tiles(report, facts(report)) if tile.title == "Median time, this machine")
+        return tile.value, tile.note
+
+    def median(report: Report, key: str) -> str:
+        (engine,) = (engine for engine in report.engines if engine.key == key)
+        return duration(next(row for row in engine.latency if row.what == "invoke").median_us)
+
+    assert shown(rich) == (median(rich, "compiled"), "compiled C, this processor's kernels")
+    assert shown(sample)[0] == median(sample, "litert")
+    assert "LiteRT" in shown(sample)[1]
+    portable = tuple(
+        engine.model_copy(update={"key": "compiled-portable"}) if engine.key == "compiled" else engine
+        for engine in rich.engines
+    )
+    assert shown(rich.model_copy(update={"engines": portable}))[1] == "compiled C, portable kernels"
+    elsewhere = tuple(engine for engine in rich.engines if engine.place)
+    assert shown(rich.model_copy(update={"engines": elsewhere})) == ("not measured", "no int8 engine was timed")
 
 
 def test_the_reference_board_is_one_that_ran(rich: Report) -> None:

@@ -10,6 +10,7 @@ from edgecnn.cli.console import JSON, QUIET, progress_on_stderr
 
 if TYPE_CHECKING:
     from edgecnn_bench.benchmark import Elsewhere
+    from edgecnn_firmware.progress import Progress
 
 EXAMPLES = """\b
 Examples:
@@ -97,7 +98,7 @@ def command(
             bundle,
             engines=engines or None,
             boards=() if boards == ("none",) else boards or None,
-            elsewhere=_elsewhere(runtimes, hosts, remote_python),
+            elsewhere=_elsewhere(runtimes, hosts, remote_python, progress),
             serial=tuple((port, baud) for port in ports),
             timed_runs=timed_runs,
             warmup_runs=warmup_runs,
@@ -114,12 +115,14 @@ def command(
     click.echo(f"report: {bundle / 'report.html'}")
 
 
-def _elsewhere(runtimes: tuple[str, ...], hosts: tuple[str, ...], remote_python: str) -> "tuple[Elsewhere, ...]":
+def _elsewhere(
+    runtimes: tuple[str, ...], hosts: tuple[str, ...], remote_python: str, progress: "Progress"
+) -> "tuple[Elsewhere, ...]":
     if not (runtimes or hosts):
         return ()
     from edgecnn_bench.places import open_runtime, open_ssh
 
     return (
-        *(partial(open_runtime, runtime) for runtime in runtimes),
+        *(partial(open_runtime, runtime, progress=progress) for runtime in runtimes),
         *(partial(open_ssh, host, remote_python) for host in hosts),
     )
