@@ -3,10 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from edgecnn_firmware.errors import ModelError
 
 MIN_WINDOWS_PER_WORKER: Final = 64
 MAX_WORKERS: Final = 8
@@ -22,25 +25,42 @@ def run_windows(
     """Run chunks of encoded inputs `(n, ...)`, in all `windows`, and return the raw outputs `(windows, outputs)`.
 
     `first` is an interpreter with one input and one output at batch 1; others like it are made where they pay off. The
-    outputs do not depend on how many there are. `tick` is told how many windows are done.
+    outputs do not depend on how many there are: a network that keeps state begins each window anew, in an interpreter of
+    its own. `tick` is told how many windows are done.
+
+    Raises:
+        ModelError: the interpreter fails on the model.
     """
+    renew = make_another if _keeps_state(first) else None
     workers = max(1, min(MAX_WORKERS, os.cpu_count() or 1, windows // MIN_WINDOWS_PER_WORKER))
     interpreters = [first, *(make_another() for _ in range(workers - 1))]
     found: list[npt.NDArray[Any]] = []
     done = 0
     with ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:
-            found += pool.map(_run_share, interpreters, np.array_split(chunk, workers))
+            found += pool.map(partial(_run_share, renew), interpreters, np.array_split(chunk, workers))
             done += len(chunk)
             tick(done)
     return np.concatenate(found)
 
 
-def _run_share(interpreter: Any, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _keeps_state(interpreter: Any) -> bool:
+    """Whether there are variables. `reset_all_variables` gives none of them its first value again."""
+    details = getattr(interpreter, "_get_ops_details", list)
+    return any(op["op_name"] == "VAR_HANDLE" for op in details())
+
+
+def _run_share(renew: Callable[[], Any] | None, interpreter: Any, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
     raw = np.empty((len(inputs), int(np.prod(out["shape"][1:]))), out["dtype"])
     for index, window in enumerate(inputs):
+        if renew is not None:
+            interpreter = renew()
         interpreter.set_tensor(into["index"], window[np.newaxis])
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ModelError(f"the interpreter fails on the model: {reason}") from error
         raw[index] = interpreter.get_tensor(out["index"]).reshape(-1)
     return raw

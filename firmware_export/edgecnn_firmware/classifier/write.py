@@ -61,7 +61,7 @@ def write_classifier(
         model: the int8 `.tflite` file.
         card: names, labels, window, normalization, quantization and deployment; its text may hold any character.
         golden: int8 windows `(n, window_samples, channels)` and the reference kernels' outputs `(n, outputs)`: with them
-            `NAME_selftest` is written, but for networks that keep state.
+            `NAME_selftest` is written. A network that keeps state begins each window anew.
         target: whose kernels are used: one of the compiler's targets.
         optimize: as of the compiler.
 
@@ -75,10 +75,9 @@ def write_classifier(
         model, "model.tflite", prefix, target=target, optimize=optimize, input_in_arena=True, checksum=True
     )
     context, environment = _context(model, card, network), _environment()
-    has_selftest = golden is not None and not network.state_bytes
-    context["has_selftest"] = has_selftest
+    context["has_selftest"] = golden is not None
     files = dict(network.files)
-    if golden is not None and has_selftest:
+    if golden is not None:
         made = selftest_files(network, model, *golden)
         files |= {name: made[name].decode("utf-8") for name in (f"{prefix}_selftest.h", f"{prefix}_selftest.c")}
         files[f"{card.name}_selftest.c"] = environment.get_template("classifier_selftest.c.j2").render(context) + "\n"

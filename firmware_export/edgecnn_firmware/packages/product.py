@@ -53,7 +53,7 @@ class Product:
 
     @property
     def has_selftest(self) -> bool:
-        """Whether there is `NAME_selftest`: networks that keep state have none."""
+        """Whether there is `NAME_selftest`."""
         return f"{self.name}_selftest.c" in self.classifier.files
 
     @property

@@ -14,7 +14,8 @@ from edgecnn_firmware.compiler.emit.context import c_numbers
 from edgecnn_firmware.compiler.emit.program import Program, in_arena
 from edgecnn_firmware.selftest.golden import Golden, choose_golden
 
-_TEMPLATES: Final = ("selftest.h", "selftest.c", "console.h", "console.c", "console_port.c")
+_SELFTEST: Final = ("selftest.h", "selftest.c")
+_CONSOLE: Final = ("console.h", "console.c", "console_port.c")
 
 
 def selftest_files(
@@ -29,7 +30,8 @@ def selftest_files(
         outputs: `(n, outputs)` what the reference kernels give for them.
 
     Returns:
-        `PREFIX_selftest.h/.c`, `PREFIX_console.h/.c` and `PREFIX_console_port.c` by name, to lie beside `PREFIX.h`.
+        `PREFIX_selftest.h/.c`, `PREFIX_console.h/.c` and `PREFIX_console_port.c` by name, to lie beside `PREFIX.h`; of a
+        network that keeps state the self-test alone.
 
     Raises:
         ModelError: as `choose_golden`.
@@ -37,7 +39,7 @@ def selftest_files(
     context = _context(program, model, choose_golden(program, inputs, outputs))
     return {
         f"{program.prefix}_{name}": _environment().get_template(f"{name}.j2").render(context).encode("utf-8")
-        for name in _TEMPLATES
+        for name in (_SELFTEST if program.state_bytes else (*_SELFTEST, *_CONSOLE))
     }
 
 
@@ -58,6 +60,7 @@ def _context(program: Program, model: bytes, golden: Golden) -> dict[str, Any]:
         "P": program.prefix.upper(),
         "sha256": hashlib.sha256(model).hexdigest(),
         "in_arena": in_arena(value, program.arena),
+        "state_bytes": program.state_bytes,
         "rows": golden.rows,
         "row_numbers": c_numbers(golden.rows, "u"),
         "input_bytes": value.bytes,

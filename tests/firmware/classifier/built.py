@@ -16,10 +16,16 @@ class Built:
     """The C of one card and model."""
 
     def __init__(
-        self, model: bytes, card: Card, folder: Path, *flags: str, change: tuple[str, str, str] | None = None
+        self,
+        model: bytes,
+        card: Card,
+        folder: Path,
+        *flags: str,
+        change: tuple[str, str, str] | None = None,
+        golden: "tuple[np.ndarray, np.ndarray] | None" = None,
     ) -> None:
         self.card = card
-        self.classifier: Classifier = write_classifier(model, card)
+        self.classifier: Classifier = write_classifier(model, card, golden)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in self.classifier.files.items():
             (folder / name).write_text(text, encoding="utf-8")

@@ -96,6 +96,22 @@ class NetworkWriter:
             op.builtinOptionsType = getattr(self.schema.BuiltinOptions, f"{kind}Options")
         self.graph.operators.append(op)
 
+    def variable(self, name: str, first: "np.ndarray", scale: float, zero_point: int) -> int:
+        """Add a variable whose first value a graph of its own assigns, once; the number of its handle."""
+        main, graph = self.graph, self.schema.SubGraphT()
+        graph.name, graph.tensors, graph.operators = f"first {name}", [], []
+        self.model.subgraphs.append(graph)
+        self.graph = graph
+        handle = self.tensor((), kind="RESOURCE")
+        self.op("VAR_HANDLE", [], [handle], container="", sharedName=name)
+        self.op("ASSIGN_VARIABLE", [handle, self.const(first, scale, zero_point)], [])
+        graph.inputs, graph.outputs = [], []
+        self.graph = main
+        self.op("CALL_ONCE", [], [], initSubgraphIndex=len(self.model.subgraphs) - 1)
+        handle = self.tensor((), kind="RESOURCE")
+        self.op("VAR_HANDLE", [], [handle], container="", sharedName=name)
+        return handle
+
     def bytes(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """Serialize."""
         import flatbuffers

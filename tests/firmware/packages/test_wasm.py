@@ -318,7 +318,7 @@ def test_without_counts_and_statistics(bundle: Bundle, tmp_path: Path) -> None:
     deployment = made.card.deployment.model_copy(update={"counts": None})
     inputs = made.card.input.model_copy(update={"rate_known": False, "sample_rate_hz": 1.0})
     card = made.card.model_copy(update={"deployment": deployment, "statistics": None, "input": inputs})
-    # Without known windows there is no self-test either, as in networks that keep state.
+    # Without known windows there is no self-test.
     bare = Product(card, write_classifier(model, card), made.example, made.model_sha256)
     script = """
 const told = [classifier.sampleRate, classifier.hasCounts, classifier.selftest(), classifier.push([1, 2]), classifier.monitor()];

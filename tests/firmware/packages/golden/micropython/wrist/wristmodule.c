@@ -215,7 +215,7 @@ static const mp_rom_map_elem_t module_globals_table[] = {
     {MP_ROM_QSTR(MP_QSTR_monitor), MP_ROM_PTR(&module_monitor_obj)},
     {MP_ROM_QSTR(MP_QSTR_reset), MP_ROM_PTR(&module_reset_obj)},
     {MP_ROM_QSTR(MP_QSTR_check), MP_ROM_PTR(&module_check_obj)},
-    /* A network that keeps state has no known windows. */
+    /* As check where no known windows were given. */
     {MP_ROM_QSTR(MP_QSTR_selftest), MP_ROM_PTR(&module_selftest_obj)},
     {MP_ROM_QSTR(MP_QSTR_labels), MP_ROM_PTR(&module_labels_tuple)},
     {MP_ROM_QSTR(MP_QSTR_channel_names), MP_ROM_PTR(&module_channel_names_tuple)},
