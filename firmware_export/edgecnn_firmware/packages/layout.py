@@ -97,6 +97,20 @@ _VALUES_A_LINE: Final = 8
 
 def example_window(product: Product) -> bytes:
     """`example_window.h`: one test window in physical units and the label that the classifier gives it."""
-    values = [float_literal(value, "example window") for value in product.example.window.reshape(-1).tolist()]
-    lines = [", ".join(values[start : start + _VALUES_A_LINE]) for start in range(0, len(values), _VALUES_A_LINE)]
-    return render("common/example_window.h", product, lines=lines)
+    return render("common/example_window.h", product, lines=example_lines(product, c_float))
+
+
+def example_lines(product: Product, literal: Callable[[float], str]) -> list[str]:
+    """The values of the test window as lines of a language's literals."""
+    values = [literal(value) for value in product.example.window.reshape(-1).tolist()]
+    return [", ".join(values[start : start + _VALUES_A_LINE]) for start in range(0, len(values), _VALUES_A_LINE)]
+
+
+def c_float(value: float) -> str:
+    """A float literal of C."""
+    return float_literal(value, "example window")
+
+
+def plain_float(value: float) -> str:
+    """The same number without C's suffix, for Python and JavaScript."""
+    return c_float(value)[:-1]

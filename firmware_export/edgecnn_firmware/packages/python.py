@@ -1,11 +1,8 @@
 """One Python file over a shared library, through ctypes, with no dependency at all."""
 
-from edgecnn_firmware.c_text import float_literal
-from edgecnn_firmware.packages.layout import Files, Format, common_files, render, text_files
+from edgecnn_firmware.packages.layout import Files, Format, common_files, example_lines, plain_float, render, text_files
 from edgecnn_firmware.packages.prebuilt import GLIBC, build_libraries, sources_digest, why_not_all
 from edgecnn_firmware.packages.product import Product
-
-_VALUES_A_LINE = 8
 
 
 def _files(product: Product) -> Files:
@@ -16,7 +13,7 @@ def _files(product: Product) -> Files:
         **text_files("src/", {**product.headers, **product.sources}),
         **{f"{product.name}.{machine.key}.so": data for machine, data in libraries.items()},
         f"{product.name}.py": render("python/wrapper.py", product, **_texts(product)),
-        "example.py": render("python/example.py", product, lines=_example_lines(product)),
+        "example.py": render("python/example.py", product, lines=example_lines(product, plain_float)),
         "README.md": render("python/README.md", product, keys=keys, why_not_all=why_not_all(), glibc=GLIBC),
     }
 
@@ -35,11 +32,6 @@ def _texts(product: Product) -> dict[str, object]:
         "model_sha256": product.model_sha256,
         "c_files": sorted(product.sources),
     }
-
-
-def _example_lines(product: Product) -> list[str]:
-    values = [float_literal(value, "example window")[:-1] for value in product.example.window.reshape(-1).tolist()]
-    return [", ".join(values[start : start + _VALUES_A_LINE]) for start in range(0, len(values), _VALUES_A_LINE)]
 
 
 FORMAT = Format("python", "Python without dependencies", _files)

@@ -6,10 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from edgecnn_firmware.packages.layout import Files, Format, common_files, plain, render, text_files
+from edgecnn_firmware.packages.layout import Files, Format, common_files, example_lines, plain, render, text_files
 from edgecnn_firmware.packages.product import Product
 
-_VALUES_A_LINE: Final = 8
 _RESERVED: Final = re.compile(
     # What the language, its own crates and the build dependency are called.
     r"abstract|alloc|as|async|await|become|box|break|cc|const|continue|core|crate|do|dyn|else|enum|extern|false|final"
@@ -94,7 +93,6 @@ def _context(product: Product) -> dict[str, object]:
     card = product.card
     labels, channels = card.labels, card.input.channels
     outputs = 1 if card.output == "sigmoid" else len(labels)
-    values = [rust_float(value) for value in product.example.window.reshape(-1).tolist()]
     return {
         "crate": crate_name(product.name),
         # Cargo wants numbers without leading zeros.
@@ -111,7 +109,7 @@ def _context(product: Product) -> dict[str, object]:
         "layout": layout_numbers(outputs, len(labels), len(channels)),
         "has_state": product.classifier.network.state_bytes > 0,
         "golden_count": _golden_count(product),
-        "lines": [", ".join(values[start : start + _VALUES_A_LINE]) for start in range(0, len(values), _VALUES_A_LINE)],
+        "lines": example_lines(product, rust_float),
     }
 
 

@@ -12,14 +12,12 @@ from typing import Any, Final
 
 from edgecnn_firmware.boards.extras import load
 from edgecnn_firmware.boards.process import finish
-from edgecnn_firmware.c_text import float_literal
 from edgecnn_firmware.compiler.emit.program import STACK_BYTES
-from edgecnn_firmware.packages.layout import Files, Format, common_files, render, text_files
+from edgecnn_firmware.packages.layout import Files, Format, common_files, example_lines, plain_float, render, text_files
 from edgecnn_firmware.packages.product import Product
 
 _LIMIT_S: Final = 300.0
 _PAGE_BYTES: Final = 1 << 16
-_VALUES_A_LINE: Final = 8
 # Products and sums stay two roundings. SIMD of WebAssembly gives the same bytes on every machine; it is three times as
 # fast. No path, time or host gets into the file.
 _FLAGS: Final = (
@@ -41,7 +39,7 @@ def _files(product: Product) -> Files:
         f"{name}.wasm": module,
         f"{name}.js": script,
         f"{name}.d.ts": render("wasm/module.d.ts", product),
-        "example.mjs": render("wasm/example.mjs", product, lines=_example_lines(product)),
+        "example.mjs": render("wasm/example.mjs", product, lines=example_lines(product, plain_float)),
         "package.json": render("wasm/package.json", product),
         "README.md": render("wasm/README.md", product, **context),
         "index.html": _page(product, module, script.decode("utf-8")),
@@ -121,11 +119,6 @@ def script_json(value: Any) -> str:
     """JSON that stays a value in a script and in HTML around it: ASCII, no `<`, `>` or `&`, whatever texts it holds."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _example_lines(product: Product) -> list[str]:
-    values = [float_literal(value, "example window")[:-1] for value in product.example.window.reshape(-1).tolist()]
-    return [", ".join(values[start : start + _VALUES_A_LINE]) for start in range(0, len(values), _VALUES_A_LINE)]
 
 
 def _page(product: Product, module: bytes, script: str) -> bytes:
