@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time: a run is red for what changed. `make nightly` searches.
+settings.register_profile("suite", derandomize=True)
+settings.register_profile("search", derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("EDGECNN_HYPOTHESIS", "suite"))
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared"
 
