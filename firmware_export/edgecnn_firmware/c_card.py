@@ -37,7 +37,7 @@ def card_context(model: bytes, card: Card) -> dict[str, Any]:
         ],
         "labels": [c_string(label) for label in card.labels],
         "label_comments": [comment_text(label) for label in card.labels],
-        "outputs": 1 if card.output == "sigmoid" else len(card.labels),
+        "outputs": card.output_count,
         "sha256": hashlib.sha256(model).hexdigest(),
         "input_scale": float_literal(quantization.input.scale, "quantization.input.scale"),
         "input_zero_point": quantization.input.zero_point,

@@ -242,6 +242,11 @@ class Card(CardPart):
             raise ValueError("labels must be different from each other")
         return self
 
+    @property
+    def output_count(self) -> int:
+        """How many outputs the model has."""
+        return 1 if self.output == "sigmoid" else len(self.labels)
+
     def to_json(self) -> str:
         """Serialize deterministically (field order of this file, two-space indent, final newline)."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"

@@ -148,7 +148,7 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[in
 def _check_shapes(arrays: dict[str, npt.NDArray[Any]], name: str, card: Card) -> None:
     count = arrays["labels"].shape[0] if arrays["labels"].ndim else 1
     window = (count, card.input.window_samples, len(card.input.channels))
-    outputs = (count, 1 if card.output == "sigmoid" else len(card.labels))
+    outputs = (count, card.output_count)
     shapes: dict[str, tuple[int, ...]] = {"labels": (count,), "groups": (count,), "windows": window, "inputs": window}
     for key, array in arrays.items():
         dtype = np.dtype(_TYPES[key]) if key in _TYPES else array.dtype if array.dtype.kind == "U" else np.dtype("<U1")

@@ -112,8 +112,7 @@ def _require_fit(card: Card, shape: tuple[int, int], outputs: int, path: Path) -
         raise ModelError(
             f"{path}: takes windows of {shape[0]} x {shape[1]}, but the project cuts {asked[0]} x {asked[1]}"
         )
-    expected = 1 if card.output == "sigmoid" else len(card.labels)
-    if outputs != expected or (card.output == "sigmoid" and len(card.labels) != 2):
+    if outputs != card.output_count or (card.output == "sigmoid" and len(card.labels) != 2):
         raise ModelError(f"{path}: has {outputs} outputs, but the project has {len(card.labels)} classes")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_firmware.errors import ModelError
+from edgecnn_firmware.live.interpreter import keeps_state
 
 MIN_WINDOWS_PER_WORKER: Final = 64
 MAX_WORKERS: Final = 8
@@ -31,7 +32,7 @@ def run_windows(
     Raises:
         ModelError: the interpreter fails on the model.
     """
-    renew = make_another if _keeps_state(first) else None
+    renew = make_another if keeps_state(first) else None
     workers = max(1, min(MAX_WORKERS, os.cpu_count() or 1, windows // MIN_WINDOWS_PER_WORKER))
     interpreters = [first, *(make_another() for _ in range(workers - 1))]
     found: list[npt.NDArray[Any]] = []
@@ -42,12 +43,6 @@ def run_windows(
             done += len(chunk)
             tick(done)
     return np.concatenate(found)
-
-
-def _keeps_state(interpreter: Any) -> bool:
-    """Whether there are variables. `reset_all_variables` gives none of them its first value again."""
-    details = getattr(interpreter, "_get_ops_details", list)
-    return any(op["op_name"] == "VAR_HANDLE" for op in details())
 
 
 def _run_share(renew: Callable[[], Any] | None, interpreter: Any, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn_bench.engines.protocol import RunOutputs, Window, Windows, output_count
+from edgecnn_bench.engines.protocol import RunOutputs, Window, Windows
 from edgecnn_firmware import numerics
 from edgecnn_firmware.card import Card, TensorQuantization
 from edgecnn_firmware.errors import ModelError
@@ -32,7 +32,7 @@ class Int8Ends:
             ModelError: a tensor is not int8 or not of the card's shape.
         """
         samples, channels = card.input.window_samples, len(card.input.channels)
-        for tensor, role, shape in ((into, "input", (1, samples, channels)), (out, "output", (1, output_count(card)))):
+        for tensor, role, shape in ((into, "input", (1, samples, channels)), (out, "output", (1, card.output_count))):
             if tensor.dtype != "int8" or tensor.shape != shape:
                 found = f"{tensor.dtype} {tensor.shape}"
                 raise ModelError(f"the model's {role} is {found}; by the card it is int8 {shape}")

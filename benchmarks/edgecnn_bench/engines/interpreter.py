@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_bench.engines.batch import run_windows
-from edgecnn_bench.engines.protocol import RunOutputs, Tick, Window, Windows, chunk_windows, output_count
+from edgecnn_bench.engines.protocol import RunOutputs, Tick, Window, Windows, chunk_windows
 from edgecnn_bench.engines.quiet import quiet
 from edgecnn_firmware import numerics
 from edgecnn_firmware.card import Card, TensorQuantization
@@ -148,7 +148,7 @@ class LoadedInterpreter:
         self._output = _tensor(interpreter.get_output_details(), "output")
         for tensor, role, expected in (
             (self._input, "input", (1, card.input.window_samples, len(card.input.channels))),
-            (self._output, "output", (1, output_count(card))),
+            (self._output, "output", (1, card.output_count)),
         ):
             if tensor.shape != expected:
                 raise ModelError(f"the model's {role} has shape {tensor.shape}; the card says {expected}")

@@ -126,18 +126,13 @@ def decided(key: str, outputs: RunOutputs, windows: int, card: Card) -> EngineRu
     Raises:
         ModelError: not one row a window, not as many outputs as the card says, or values that are not finite.
     """
-    expected = (windows, output_count(card))
+    expected = (windows, card.output_count)
     if outputs.probabilities.shape != expected:
         raise ModelError(f"engine '{key}': outputs of shape {outputs.probabilities.shape}; the card says {expected}")
     finite = np.isfinite(outputs.probabilities).all(axis=1)
     if not finite.all():
         raise ModelError(f"engine '{key}': window {int(np.argmin(finite))} gives outputs that are not finite")
     return EngineRun(key, outputs, numerics.decide(outputs.probabilities, card.output))
-
-
-def output_count(card: Card) -> int:
-    """How many outputs the model has."""
-    return 1 if card.output == "sigmoid" else len(card.labels)
 
 
 def chunk_windows(card: Card) -> int:

@@ -16,7 +16,6 @@ from edgecnn_bench.engines.protocol import (
     Window,
     Windows,
     chunk_windows,
-    output_count,
 )
 from edgecnn_bench.places.protocol import MAX_BODY_BYTES, Frame, Garbage, PlaceError, array_of, numbers, shown
 from edgecnn_bench.places.session import Session
@@ -156,7 +155,7 @@ class LoadedPlace:
         if self._generation == self._session.generation:
             return
         answer = self._session.ask(self._request.header, self._request.body, limit_s=LOAD_S).header
-        outputs = output_count(self._card)
+        outputs = self._card.output_count
         self._input = self._tensor(answer.get("input"), "input", (1, *self._window))
         self._output = self._tensor(answer.get("output"), "output", (1, outputs))
         if type(answer.get("model")) is not int:
@@ -183,7 +182,7 @@ class LoadedPlace:
         if quantization is not None:
             # A quarter of the bytes.
             body = numerics.quantize(numerics.normalize(windows, self._card.normalization), quantization)
-        shape = (len(windows), output_count(self._card))
+        shape = (len(windows), self._card.output_count)
         room = shape[0] * shape[1] * np.dtype(self._output.dtype).itemsize
         answer = self._session.ask(header, body.tobytes(), limit_s=RUN_S, max_body_bytes=room)
         try:

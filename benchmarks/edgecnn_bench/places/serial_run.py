@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_bench import latency
-from edgecnn_bench.engines.protocol import EngineRun, RunOutputs, decided, output_count
+from edgecnn_bench.engines.protocol import EngineRun, RunOutputs, decided
 from edgecnn_bench.places.serial_board import Board, Call, GoldenCall, Hello, StackUse
 from edgecnn_bench.places.serial_line import SerialError
 from edgecnn_bench.results import EngineResult, Latency, Place
@@ -52,7 +52,7 @@ def model_mismatch(board: Board, bundle: Bundle) -> str | None:
             f"{board.port}: the board has model {hello.model_sha256[:16]}... ('{hello.name}'), the bundle "
             f"{expected[:16]}... ('{card.name}'); flash the firmware that was exported with it"
         )
-    sizes = (card.input.window_samples * len(card.input.channels), output_count(card))
+    sizes = (card.input.window_samples * len(card.input.channels), card.output_count)
     if (hello.input_bytes, hello.output_bytes) != sizes:
         return f"{board.port}: the board takes {hello.input_bytes} bytes and gives {hello.output_bytes}; the card says {sizes}"
     return None
@@ -136,7 +136,7 @@ def _spread(total: int, wanted: int) -> npt.NDArray[np.int64]:
 
 def run_outputs(outputs: list[npt.NDArray[np.int8]], card: Card) -> RunOutputs:
     """Int8 outputs of single windows as an engine's outputs."""
-    raw = np.stack(outputs) if outputs else np.empty((0, output_count(card)), np.int8)
+    raw = np.stack(outputs) if outputs else np.empty((0, card.output_count), np.int8)
     quantization = card.quantization.output
     return RunOutputs(raw, numerics.probabilities(raw, quantization), quantization)
 

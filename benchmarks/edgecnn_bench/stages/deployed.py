@@ -5,26 +5,21 @@ built, because a bundle may come from anyone.
 """
 
 import ctypes
-import sys
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn_bench.engines.protocol import Windows, output_count
-from edgecnn_firmware.boards.process import BoardError, finish
+from edgecnn_bench.engines.protocol import Windows
 from edgecnn_firmware.bundle import Bundle
 from edgecnn_firmware.card import Card
 from edgecnn_firmware.classifier.write import Classifier, write_classifier
 from edgecnn_firmware.errors import DataError
+from edgecnn_firmware.host.library import build_library
 from edgecnn_firmware.host.recipe import Recipe
 
-# Products and sums stay two roundings, as the emitted C's build files ask for.
-_FLAGS: Final = ("-std=c99", "-ffp-contract=off", "-fvisibility=hidden", "-shared")
-_LIMIT_S: Final = 300.0
+_FLAGS: Final = ("-fvisibility=hidden",)
 _SOURCE: Final = "edgecnn_stages.c"
 # The classifier's own functions run; only the call of the network is led through a function that keeps its input.
 _TEMPLATE: Final = """\
@@ -111,7 +106,7 @@ class DeployedClassifier:
     def _call(self, kind: str, windows: npt.NDArray[Any], *, network: bool) -> Classified:
         n = len(windows)
         inputs = np.zeros(windows.shape, np.int8)
-        outputs = np.zeros((n, output_count(self._card)), np.int8)
+        outputs = np.zeros((n, self._card.output_count), np.int8)
         labels = np.zeros(n, np.intc)
         function = self._library[f"edgecnn_stages_{kind}"]
         function.restype = ctypes.c_size_t
@@ -133,21 +128,8 @@ def build_deployed(bundle: Bundle, recipe: Recipe) -> DeployedClassifier:
     """
     written = write_classifier(bundle.model_bytes, bundle.card, target=recipe.target)
     files = {**written.files, _SOURCE: probe_source(written, bundle.card)}
-    suffix = {"win32": "dll", "darwin": "dylib"}.get(sys.platform, "so")
-    system = ((), ()) if sys.platform == "win32" else (("-fPIC",), ("-lm",))
-    # Windows keeps the file of a loaded library; elsewhere its name can go.
-    with TemporaryDirectory(prefix="edgecnn-stages-", ignore_cleanup_errors=True) as folder:
-        for name, text in files.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8", newline="\n")
-        library = f"stages.{suffix}"
-        command = (*recipe.compiler.command, *_FLAGS, *recipe.flags, *system[0], written.network.source, _SOURCE)
-        doing = f"compiling {written.name}.c for this machine"
-        finish((*command, "-o", library, *system[1]), folder=Path(folder), limit_s=_LIMIT_S, doing=doing)
-        try:
-            loaded = ctypes.CDLL(str(Path(folder) / library))
-        except OSError as error:
-            said = str(error).replace(folder, "").strip()
-            raise BoardError(f"{written.name}.c: built for this machine, but not loaded: {said}") from None
+    sources = (written.network.source, _SOURCE)
+    loaded = build_library(files, sources, recipe, name=f"{written.name}.c", flags=_FLAGS)
     return DeployedClassifier(bundle.card, loaded, recipe)
 
 
@@ -157,7 +139,7 @@ def probe_source(written: Classifier, card: Card) -> str:
     numbers = {
         "name": written.name,
         "input_bytes": card.input.window_samples * len(card.input.channels),
-        "outputs": output_count(card),
+        "outputs": card.output_count,
         # Each window starts from the state's first values, as in every engine.
         "init": f"        {network.prefix}_init(&state);\n        state_is_set = 1;\n" if network.state_bytes else "",
     }

@@ -1,6 +1,6 @@
 """A package's example program and its classifier as firmware on a virtual board: what they print, compute and cost."""
 
-import struct
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,10 @@ from edgecnn_firmware.boards.emulator import emulator_version
 from edgecnn_firmware.boards.harness import INPUT, OUTPUT, Harness
 from edgecnn_firmware.boards.image import Image, build_image
 from edgecnn_firmware.boards.machine import run
-from edgecnn_firmware.boards.process import BoardError
 from edgecnn_firmware.boards.run import Run
 from edgecnn_firmware.boards.targets import target_named
 from edgecnn_firmware.boards.toolchain import Prefer, find_toolchain
+from edgecnn_firmware.classifier.memory import result_of, result_type
 from edgecnn_firmware.classifier.results import Result
 from edgecnn_firmware.packages.layout import example_window, render
 from edgecnn_firmware.packages.product import Product
@@ -108,7 +108,7 @@ class ClassifyImage:
         """
         found = run(self.image, window, limit_s=limit_s)
         status = int.from_bytes(found.outputs[:_STATUS_BYTES], "little", signed=True)
-        result = _result(found.outputs[_STATUS_BYTES:], self.outputs, self.labels)
+        result = result_of(result_type(self.outputs, self.labels).from_buffer_copy(found.outputs, _STATUS_BYTES))
         return Call(status, result, found.instructions, found.stack_bytes, _faults(found))
 
 
@@ -196,7 +196,7 @@ def classify_image(
         f"*(int32_t *)(void *){OUTPUT} = {card.name}_{function}((const {_C_TYPES[function]} *)(const void *){INPUT}, "
         f"({card.name}_result *)(void *)({OUTPUT} + {_STATUS_BYTES}));"
     )
-    made = _STATUS_BYTES + _result_bytes(outputs, labels)
+    made = _STATUS_BYTES + ctypes.sizeof(result_type(outputs, labels))
     harness = Harness(f"{card.name}.h", invoke, values * _VALUE_BYTES[function], made, 0)
     return ClassifyImage(_build(product, board, harness, {}, work, prefer, flags), outputs, labels)
 
@@ -222,25 +222,6 @@ def _build(
         files.append(_CONSOLE / "console.c")
     renamed = (*flags, f"-Dmain={_MAIN}")
     return build_image(target, toolchain, files, [sources, _CONSOLE], renamed, harness=harness, work=work)
-
-
-def _result_bytes(outputs: int, labels: int) -> int:
-    """Size of `NAME_result`: three int32, the outputs, and from the next even byte one int16 a label and the margin."""
-    whole = _result_halves(outputs) + 2 * (labels + 1)
-    return -(-whole // 4) * 4
-
-
-def _result_halves(outputs: int) -> int:
-    return 12 + -(-outputs // 2) * 2
-
-
-def _result(data: bytes, outputs: int, labels: int) -> Result:
-    if len(data) != _result_bytes(outputs, labels):
-        raise BoardError(f"a result of {len(data)} bytes; expected {_result_bytes(outputs, labels)}")
-    label, window_label, changed = struct.unpack_from("<3i", data)
-    made = struct.unpack_from(f"<{outputs}b", data, 12)
-    *probabilities, margin = struct.unpack_from(f"<{labels + 1}h", data, _result_halves(outputs))
-    return Result(label, window_label, bool(changed), made, tuple(probabilities), margin)
 
 
 def _faults(found: Run) -> tuple[str, ...]:

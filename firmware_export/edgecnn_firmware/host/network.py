@@ -2,19 +2,17 @@
 
 import ctypes
 import hashlib
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn_firmware.boards.process import BoardError, finish
+from edgecnn_firmware.boards.process import BoardError
 from edgecnn_firmware.compiler.emit.program import Program
+from edgecnn_firmware.host.library import build_library
 from edgecnn_firmware.host.recipe import Recipe
 from edgecnn_firmware.host.source import LINE_BYTES, MANY, ONCE, Room, host_source, room_of
 
@@ -26,9 +24,7 @@ _DTYPES: Final[dict[str, type[np.generic]]] = {
     "float32": np.float32,
     "bool": np.bool_,
 }
-# Products and sums stay two roundings, as the reference computes them.
-_FLAGS: Final = ("-std=c99", "-ffp-contract=off", "-fvisibility=hidden", "-shared")
-_LIMIT_S: Final = 300.0
+_FLAGS: Final = ("-fvisibility=hidden",)
 _SOURCE: Final = "edgecnn_host.c"
 
 _loaded: Final[dict[str, ctypes.CDLL]] = {}
@@ -121,28 +117,10 @@ def build_network(program: Program, recipe: Recipe) -> HostNetwork:
         ModelError: The network has several inputs or outputs.
     """
     files = {**program.files, _SOURCE: host_source(program)}
-    command = (*recipe.compiler.command, *_FLAGS, *recipe.flags)
-    key = hashlib.sha256(repr((command, sorted(files.items()))).encode()).hexdigest()
+    key = hashlib.sha256(repr((recipe.compiler.command, recipe.flags, sorted(files.items()))).encode()).hexdigest()
     with _loading:
         if key not in _loaded:
             # Loaded libraries stay until the process ends: unloading one that somebody still calls would crash.
-            _loaded[key] = _build(program, files, command)
+            sources = (program.source, _SOURCE)
+            _loaded[key] = build_library(files, sources, recipe, name=program.source, flags=_FLAGS)
         return HostNetwork(program, _loaded[key])
-
-
-def _build(program: Program, files: dict[str, str], command: tuple[str, ...]) -> ctypes.CDLL:
-    suffix = {"win32": "dll", "darwin": "dylib"}.get(sys.platform, "so")
-    # Windows keeps the file of a loaded library; elsewhere its name can go.
-    with TemporaryDirectory(prefix="edgecnn-host-", ignore_cleanup_errors=True) as folder:
-        for name, text in files.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8", newline="\n")
-        library = f"network.{suffix}"
-        position = () if sys.platform == "win32" else ("-fPIC",)
-        libraries = () if sys.platform == "win32" else ("-lm",)
-        whole = (*command, *position, program.source, _SOURCE, "-o", library, *libraries)
-        finish(whole, folder=Path(folder), limit_s=_LIMIT_S, doing=f"compiling {program.source} for this machine")
-        try:
-            return ctypes.CDLL(str(Path(folder) / library))
-        except OSError as error:
-            said = str(error).replace(folder, "").strip()
-            raise BoardError(f"{program.source}: built for this machine, but not loaded: {said}") from None

@@ -2,31 +2,26 @@
 
 import ctypes
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 
-from edgecnn_firmware.boards.process import finish
 from edgecnn_firmware.bundle import Bundle
 from edgecnn_firmware.card import Card
+from edgecnn_firmware.classifier.memory import drift_type, result_of, result_type
 from edgecnn_firmware.classifier.monitor import ONE, STEP, Drift
 from edgecnn_firmware.classifier.results import Result
-from edgecnn_firmware.classifier.write import Classifier, write_classifier
+from edgecnn_firmware.classifier.write import write_classifier
 from edgecnn_firmware.errors import BundleError, ModelError
 from edgecnn_firmware.host.compiler import find_compiler
+from edgecnn_firmware.host.library import build_library
 from edgecnn_firmware.host.recipe import Recipe, native_recipe
 from edgecnn_firmware.live.engine import check_windows
 from edgecnn_firmware.numerics import Int8
 
 NEW_RESULT: Final = 1
-
-# Products and sums stay two roundings, as the reference computes them.
-_FLAGS: Final = ("-std=c99", "-ffp-contract=off", "-shared")
-_LIMIT_S: Final = 300.0
 
 
 class CompiledEngine:
@@ -41,9 +36,8 @@ class CompiledEngine:
         """
         self.title = title
         self._channels = len(card.input.channels)
-        outputs, labels = (1 if card.output == "sigmoid" else len(card.labels)), len(card.labels)
-        self._result = _result_type(outputs, labels)()
-        self._drift = _drift_type(self._channels)()
+        self._result: Any = result_type(card.output_count, len(card.labels))()
+        self._drift: Any = drift_type(self._channels)()
         self._sample = (ctypes.c_float * self._channels)()
         self._init, self._push, self._push_q, self._classify_q, self._monitor = (
             library[f"{card.name}_{name}"] for name in ("init", "push", "push_q", "classify_q", "monitor")
@@ -63,11 +57,11 @@ class CompiledEngine:
     def push(self, values: Sequence[float]) -> Result | None:
         """Take a sample in physical units."""
         self._sample[:] = list(values)
-        return self._made() if self._push(self._sample, self._pointer) == NEW_RESULT else None
+        return result_of(self._result) if self._push(self._sample, self._pointer) == NEW_RESULT else None
 
     def push_quantized(self, sample: Int8) -> Result | None:
         """The same for a sample that is normalized and quantized already."""
-        return self._made() if self._push_q(sample.tobytes(), self._pointer) == NEW_RESULT else None
+        return result_of(self._result) if self._push_q(sample.tobytes(), self._pointer) == NEW_RESULT else None
 
     def run(self, window: Int8) -> Int8:
         """Outputs of one window `(window_samples, channels)`; the stream is as it was."""
@@ -89,17 +83,6 @@ class CompiledEngine:
             for shift, spread, clipped in zip(found.mean_shift, found.spread, found.clipped, strict=True)
         )
 
-    def _made(self) -> Result:
-        found = self._result
-        return Result(
-            found.label,
-            found.window_label,
-            bool(found.changed),
-            tuple(found.outputs),
-            tuple(found.probabilities),
-            found.margin,
-        )
-
 
 def build_engine(bundle: Bundle, recipe: Recipe | None = None) -> CompiledEngine:
     """Build the classifier with this machine's C compiler and load it.
@@ -115,9 +98,7 @@ def build_engine(bundle: Bundle, recipe: Recipe | None = None) -> CompiledEngine
     """
     chosen = recipe or native_recipe(find_compiler())
     classifier = write_classifier(bundle.model_bytes, bundle.card, target=chosen.target)
-    # The name of a loaded library can go; Windows keeps the file, and the folder with it.
-    with TemporaryDirectory(prefix="edgecnn-run-", ignore_cleanup_errors=True) as folder:
-        library = ctypes.CDLL(str(_build(classifier, chosen, Path(folder))))
+    library = build_library(classifier.files, classifier.sources, chosen, name=classifier.name)
     engine = CompiledEngine(library, bundle.card, f"compiled C, {chosen.text}")
     return _checked(engine, bundle, keeps_state=bool(classifier.network.state_bytes))
 
@@ -146,32 +127,3 @@ def _checked(engine: CompiledEngine, bundle: Bundle, *, keeps_state: bool) -> Co
         check_windows(engine.run, bundle, engine.title)
     engine.start()
     return engine
-
-
-def _build(classifier: Classifier, recipe: Recipe, folder: Path) -> Path:
-    for name, text in classifier.files.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    library = folder / "classifier.so"
-    position = () if sys.platform == "win32" else ("-fPIC",)
-    command = (*recipe.compiler.command, *_FLAGS, *recipe.flags, *position, *classifier.sources, "-o", library.name)
-    finish(command, folder=folder, limit_s=_LIMIT_S, doing=f"compiling {classifier.name} for this machine")
-    return library
-
-
-def _result_type(outputs: int, labels: int) -> type[Any]:
-    """`NAME_result`."""
-    fields = [
-        ("label", ctypes.c_int32),
-        ("window_label", ctypes.c_int32),
-        ("changed", ctypes.c_int32),
-        ("outputs", ctypes.c_int8 * outputs),
-        ("probabilities", ctypes.c_int16 * labels),
-        ("margin", ctypes.c_int16),
-    ]
-    return type("Result", (ctypes.Structure,), {"_fields_": fields})
-
-
-def _drift_type(channels: int) -> type[Any]:
-    """`NAME_drift`."""
-    figures = [(name, ctypes.c_int32 * channels) for name in ("mean_shift", "spread", "clipped")]
-    return type("Drift", (ctypes.Structure,), {"_fields_": [("samples", ctypes.c_uint32), *figures]})

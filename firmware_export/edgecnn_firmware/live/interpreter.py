@@ -40,10 +40,9 @@ class Interpreter:
         taken, made = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._input, self._output = taken["index"], made["index"]
         self._shape = tuple(int(size) for size in taken["shape"])
-        outputs = 1 if card.output == "sigmoid" else len(card.labels)
         _check("input", taken, card.input.window_samples * len(card.input.channels))
-        _check("output", made, outputs)
-        self.keeps_state = any(op["op_name"] == "VAR_HANDLE" for op in _ops(self._interpreter))
+        _check("output", made, card.output_count)
+        self.keeps_state = keeps_state(self._interpreter)
         """Whether a window's outputs depend on those before it."""
 
     def run(self, window: Int8) -> Int8:
@@ -60,6 +59,7 @@ def _check(role: str, tensor: dict[str, Any], elements: int) -> None:
         raise ModelError(f"the model's {role} is {dtype} {shape}; the card says {elements} int8 values")
 
 
-def _ops(interpreter: Any) -> list[dict[str, Any]]:
-    details = getattr(interpreter, "_get_ops_details", None)
-    return details() if details else []
+def keeps_state(interpreter: Any) -> bool:
+    """Whether an interpreter's model has variables. Its `reset_all_variables` does not give them their first values."""
+    details = getattr(interpreter, "_get_ops_details", list)
+    return any(op["op_name"] == "VAR_HANDLE" for op in details())

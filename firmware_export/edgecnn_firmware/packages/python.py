@@ -27,7 +27,7 @@ def _texts(product: Product) -> dict[str, object]:
         "units_literal": ascii(tuple(channel.unit for channel in card.input.channels)),
         "rate_literal": repr(card.input.sample_rate_hz) if card.input.rate_known else "None",
         "hop_samples": card.input.hop_samples,
-        "outputs": 1 if card.output == "sigmoid" else len(card.labels),
+        "outputs": card.output_count,
         "digest": sources_digest(product),
         "model_sha256": product.model_sha256,
         "c_files": sorted(product.sources),

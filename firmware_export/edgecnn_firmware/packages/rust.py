@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from edgecnn_firmware.classifier.memory import drift_type, layout, result_type
 from edgecnn_firmware.packages.layout import Files, Format, common_files, example_lines, plain, render, text_files
 from edgecnn_firmware.packages.product import Product
 
@@ -57,25 +58,6 @@ def rust_float(value: float) -> str:
     return str(np.float32(value).item() if np.float32(value).is_integer() else np.float32(value))
 
 
-def layout_numbers(outputs: int, labels: int, channels: int) -> dict[str, dict[str, int]]:
-    """Offsets of the members of `NAME_result` and `NAME_drift` and, as `size`, their sizes in bytes.
-
-    That is how every common ABI lays them out; both languages check it as they compile.
-    """
-    probabilities = _up(12 + outputs, 2)
-    margin = probabilities + 2 * labels
-    result = {"label": 0, "window_label": 4, "changed": 8, "outputs": 12, "probabilities": probabilities}
-    drift = {"samples": 0, "mean_shift": 4, "spread": 4 + 4 * channels, "clipped": 4 + 8 * channels}
-    return {
-        "result": result | {"margin": margin, "size": _up(margin + 2, 4)},
-        "drift": drift | {"size": 4 + 12 * channels},
-    }
-
-
-def _up(count: int, multiple: int) -> int:
-    return -(-count // multiple) * multiple
-
-
 def _files(product: Product) -> Files:
     more = _context(product)
     templates = {name: name for name in ("Cargo.toml", "build.rs", "README.md")}
@@ -92,7 +74,6 @@ def _files(product: Product) -> Files:
 def _context(product: Product) -> dict[str, object]:
     card = product.card
     labels, channels = card.labels, card.input.channels
-    outputs = 1 if card.output == "sigmoid" else len(labels)
     return {
         "crate": crate_name(product.name),
         # Cargo wants numbers without leading zeros.
@@ -103,10 +84,14 @@ def _context(product: Product) -> dict[str, object]:
         "unit_strings": [rust_string(channel.unit) for channel in channels],
         "rate": rust_float(card.input.sample_rate_hz) if card.input.rate_known else "",
         "hop_samples": card.input.hop_samples,
-        "outputs": outputs,
+        "outputs": card.output_count,
         "has_counts": card.deployment.counts is not None,
         "has_monitor": card.statistics is not None,
-        "layout": layout_numbers(outputs, len(labels), len(channels)),
+        # Both languages check it as they compile.
+        "layout": {
+            "result": layout(result_type(card.output_count, len(labels))),
+            "drift": layout(drift_type(len(channels))),
+        },
         "has_state": product.classifier.network.state_bytes > 0,
         "golden_count": _golden_count(product),
         "lines": example_lines(product, rust_float),

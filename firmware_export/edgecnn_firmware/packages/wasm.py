@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from edgecnn_firmware.boards.extras import load
 from edgecnn_firmware.boards.process import finish
+from edgecnn_firmware.classifier.memory import layout, result_type
 from edgecnn_firmware.compiler.emit.program import STACK_BYTES
 from edgecnn_firmware.packages.layout import Files, Format, common_files, example_lines, plain_float, render, text_files
 from edgecnn_firmware.packages.product import Product
@@ -87,18 +88,9 @@ def _exports_c(product: Product) -> str:
 
 
 def _places(product: Product) -> dict[str, int]:
-    """Offsets in `NAME_result`: three int32, an int8 for each output, an int16 for each label, the margin."""
-    outputs = 12
-    probabilities = outputs + (_outputs(product) + 1) // 2 * 2
-    return {
-        "outputs": outputs,
-        "probabilities": probabilities,
-        "margin": probabilities + 2 * len(product.card.labels),
-    }
-
-
-def _outputs(product: Product) -> int:
-    return 1 if product.card.output == "sigmoid" else len(product.card.labels)
+    """Offsets of the members of `NAME_result`."""
+    card = product.card
+    return layout(result_type(card.output_count, len(card.labels)))
 
 
 def _context(product: Product) -> dict[str, Any]:
@@ -106,7 +98,7 @@ def _context(product: Product) -> dict[str, Any]:
     channels = [{"name": channel.name, "unit": channel.unit} for channel in card.input.channels]
     return {
         "places": _places(product),
-        "outputs": _outputs(product),
+        "outputs": card.output_count,
         "hop_samples": card.input.hop_samples,
         "rate": script_json(card.input.sample_rate_hz if card.input.rate_known else None),
         "has_counts": script_json(card.deployment.counts is not None),

@@ -15,7 +15,7 @@ from edgecnn_firmware.compiler.compile import compile_model
 from edgecnn_firmware.compiler.emit.program import Program
 from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.errors import MissingDependency, ModelError
-from edgecnn_firmware.host import network as module
+from edgecnn_firmware.host import library
 from edgecnn_firmware.host.compiler import HostCompiler, find_compiler
 from edgecnn_firmware.host.network import HostNetwork, aligned, build_network
 from edgecnn_firmware.host.recipe import Recipe, native_recipe, portable_recipe
@@ -97,8 +97,8 @@ def test_it_is_built_once_and_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     program = compile_model(random_network(1), "net", "built_once", target=recipe.target)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     calls = []
-    finish = module.finish
-    monkeypatch.setattr(module, "finish", lambda *given, **options: (calls.append(given), finish(*given, **options)))
+    finish = library.finish
+    monkeypatch.setattr(library, "finish", lambda *given, **options: (calls.append(given), finish(*given, **options)))
     first, second = build_network(program, recipe), build_network(program, recipe)
     assert len(calls) == 1
     assert list(tmp_path.iterdir()) == []
