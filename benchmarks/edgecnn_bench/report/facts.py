@@ -228,7 +228,7 @@ def arena_text(card: Card) -> str:
     """Say how the arena was measured, or why it was not."""
     arena = card.arena
     if arena is None:
-        reason = clean(card.arena_note, 400) or "no reason is given"
+        reason = clean(card.arena_note, 400).removeprefix("not measured: ") or "no reason is given"
         return f"The tensor arena was not measured: {reason.rstrip('.')}."
     text = (
         f"The tensor arena was measured by TFLite Micro's own interpreter ({clean(arena.runtime)}, "

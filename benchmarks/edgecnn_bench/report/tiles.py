@@ -127,7 +127,8 @@ def _fits_tile(report: Report) -> Tile:
     value = f"{count(found.fits)} of {count(found.parts)}"
     if is_compiled(report.footprint):
         other = tflm_count(report.footprint)
-        return Tile("Boards that hold it", value, f"compiled C; with TFLite Micro {count(other.fits)}")
+        unknown = f", {count(other.unknown)} not known" if other.unknown else ""
+        return Tile("Boards that hold it", value, f"compiled C; with TFLite Micro {count(other.fits)}{unknown}")
     return Tile("Boards that hold it", value, f"with TFLite Micro; {count(found.unknown)} not known")
 
 

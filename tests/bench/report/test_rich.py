@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecnn_bench.report import arena
-from edgecnn_bench.report.board_facts import fit_count, fits_sentence, instructions_sentence, reference_board
+from edgecnn_bench.report.board_facts import (
+    fit_count,
+    fits_sentence,
+    instructions_sentence,
+    reference_board,
+    tflm_count,
+)
 from edgecnn_bench.report.board_views import flash_stacks, part_fits, ram_stacks
 from edgecnn_bench.report.deltas import change_text
-from edgecnn_bench.report.facts import facts, headline, verdict_rule, verdict_sentence
+from edgecnn_bench.report.facts import arena_text, facts, headline, verdict_rule, verdict_sentence
 from edgecnn_bench.report.figures import window_figures
 from edgecnn_bench.report.fits import over_text
 from edgecnn_bench.report.html import render_html
@@ -88,6 +94,27 @@ def test_a_board_with_other_outputs_is_not_called_equal(rich: Report) -> None:
     assert "✗ differ" in section(render_html(report), "boards")
     assert "byte-equal</strong>" not in section(render_html(report), "boards")
     assert "**differ**" in render_markdown(report)
+
+
+def test_parts_that_are_not_known_are_said_on_top(rich: Report) -> None:
+    def note(report: Report) -> str:
+        (tile,) = (tile for tile in tiles(report, facts(report)) if tile.title == "Boards that hold it")
+        return tile.note
+
+    assert "not known" not in note(rich)
+    boards = tuple(
+        row.model_copy(update={"ram_needed_bytes": None, "fits": False, "reason": ""}) for row in rich.footprint.boards
+    )
+    footprint = rich.footprint.model_copy(update={"arena_bytes": None, "boards": boards})
+    unknown = tflm_count(footprint).unknown
+    assert unknown
+    found = note(rich.model_copy(update={"footprint": footprint}))
+    assert found == f"compiled C; with TFLite Micro 0, {unknown} not known"
+
+
+def test_why_the_arena_is_missing_is_said_once(bare: Report) -> None:
+    card = bare.card.model_copy(update={"arena_note": "not measured: no interpreter"})
+    assert arena_text(card) == "The tensor arena was not measured: no interpreter."
 
 
 def test_the_time_on_top_is_the_compiled_c_where_it_was_timed_here(sample: Report, rich: Report) -> None:
