@@ -1,5 +1,6 @@
 """A compiled network on a virtual board: what one call costs there, and what it computes."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -174,7 +175,15 @@ def measure_program(
 
 
 def measure_model(
-    data: bytes, name: str, board: str, work: Path, *, kernels: str | None = None, inputs: int = 3, seed: int = 0
+    data: bytes,
+    name: str,
+    board: str,
+    work: Path,
+    *,
+    kernels: str | None = None,
+    least_ram: bool = False,
+    inputs: int = 3,
+    seed: int = 0,
 ) -> tuple[Program, BoardMeasurement]:
     """Compile a model for a board, run it on seeded random inputs and compare it with the reference arithmetic.
 
@@ -184,6 +193,7 @@ def measure_model(
         board: one of `targets.TARGETS`.
         work: an existing folder.
         kernels: the compiler's target; by default the one that suits the board.
+        least_ram: as of the compiler.
         inputs: how many.
         seed: of the inputs: uniform int8, or standard normal for float inputs.
 
@@ -191,7 +201,8 @@ def measure_model(
         EdgeCnnError: as `compile_model` and `measure_program`.
     """
     target_named(board)
-    program = compile_model(data, name, "net", target=kernels or KERNELS_OF_BOARD.get(board, "portable"))
+    chosen = kernels or KERNELS_OF_BOARD.get(board, "portable")
+    program = compile_model(data, name, "net", target=chosen, least_ram=least_ram)
     rng = np.random.default_rng(seed)
     calls = [[_random(rng, value) for value in program.graph.inputs] for _ in range(inputs)]
     found = measure_program(program, board, [b"".join(array.tobytes() for array in call) for call in calls], work=work)
@@ -234,8 +245,8 @@ def _harness(program: Program) -> Harness:
 
 
 def _layers(program: Program, found: Run) -> tuple[LayerMeasurement, ...]:
-    at = {mark.label: mark.instructions for mark in found.marks}
-    return tuple(
-        LayerMeasurement(op.label, op.macs, at[position + 1] - at[position])
-        for position, op in enumerate(program.graph.ops)
-    )
+    # What runs in stripes is reached once for each.
+    counts = [0] * (len(program.ops) + 1)
+    for mark, after in itertools.pairwise(found.marks):
+        counts[mark.label] += after.instructions - mark.instructions
+    return tuple(LayerMeasurement(op.label, op.macs, count) for op, count in zip(program.ops, counts[:-1], strict=True))

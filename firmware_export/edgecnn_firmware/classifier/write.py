@@ -14,7 +14,7 @@ from edgecnn_firmware.classifier.monitor import training_inputs
 from edgecnn_firmware.classifier.results import is_plain, probability_table
 from edgecnn_firmware.compiler.compile import compile_model
 from edgecnn_firmware.compiler.emit.context import c_numbers
-from edgecnn_firmware.compiler.emit.program import STACK_BYTES, Optimize, Program, runtime_text
+from edgecnn_firmware.compiler.emit.program import Optimize, Program, runtime_text
 from edgecnn_firmware.numerics import Int8
 from edgecnn_firmware.selftest.files import selftest_files
 
@@ -54,6 +54,7 @@ def write_classifier(
     *,
     target: str = "portable",
     optimize: Optimize = "balanced",
+    least_ram: bool = False,
 ) -> Classifier:
     """Write a bundle's classifier; the same bytes for the same input.
 
@@ -64,6 +65,7 @@ def write_classifier(
             `NAME_selftest` is written. A network that keeps state begins each window anew.
         target: whose kernels are used: one of the compiler's targets.
         optimize: as of the compiler.
+        least_ram: as of the compiler.
 
     Raises:
         ModelError: the network does not compile; by op number, name and reason.
@@ -72,7 +74,14 @@ def write_classifier(
     """
     prefix = f"{card.name}_network"
     network = compile_model(
-        model, "model.tflite", prefix, target=target, optimize=optimize, input_in_arena=True, checksum=True
+        model,
+        "model.tflite",
+        prefix,
+        target=target,
+        optimize=optimize,
+        input_in_arena=True,
+        least_ram=least_ram,
+        checksum=True,
     )
     context, environment = _context(model, card, network), _environment()
     context["has_selftest"] = golden is not None
@@ -109,7 +118,7 @@ def _context(model: bytes, card: Card, network: Program) -> dict[str, Any]:
         "constant_bytes": network.constant_bytes + 8 * channels + 512 * bool(table),
         "arena_bytes": network.arena.bytes + network.state_bytes,
         "stream_bytes": _stream_bytes(card),
-        "stack_bytes": STACK_BYTES + _LABEL_BYTES * len(card.labels),
+        "stack_bytes": network.stack_bytes + _LABEL_BYTES * len(card.labels),
         "crc32": f"0x{network.crc32:08x}",
     }
 

@@ -12,9 +12,10 @@ from edgecnn_firmware.compiler.lowering.lower import lower_model
 from edgecnn_firmware.compiler.ops.movement import Move, Part
 from edgecnn_firmware.compiler.ops.value import Graph, Op
 from edgecnn_firmware.compiler.passes import run_passes
-from edgecnn_firmware.compiler.plan.arena import Arena, blocks_of, plan_arena
+from edgecnn_firmware.compiler.plan.arena import Arena, Block, Sharing, blocks_of, lower_bound, plan_arena
 from edgecnn_firmware.compiler.plan.overlap import ANYWHERE, least_distance
-from edgecnn_firmware.compiler.targets import Target, find_target
+from edgecnn_firmware.compiler.stripes.choose import with_stripes
+from edgecnn_firmware.compiler.targets import TARGETS, Target, find_target
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.reader import read_model
 
@@ -30,6 +31,7 @@ def compile_model(
     target: str = "portable",
     optimize: Optimize = "balanced",
     input_in_arena: bool = False,
+    least_ram: bool = False,
     checksum: bool = False,
 ) -> Program:
     """Compile an int8 network.
@@ -43,10 +45,12 @@ def compile_model(
         optimize: `speed` specializes the code of every layer, `balanced` lets layers of one shape share it, `size` keeps
             one copy of each kernel for all layers.
         input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
+        least_ram: run ops in stripes of rows where that makes the arena smaller: less memory, more instructions.
         checksum: write a function `PREFIX_crc32` over the constants too.
 
     Raises:
-        ModelError: the file is broken, or holds what is not compiled: by op number, name and reason.
+        ModelError: the file is broken, or holds what is not compiled: by op number, name and reason; or the target's
+            kernels cannot run in stripes.
     """
     if not _PREFIX.fullmatch(prefix):
         raise ModelError(f"prefix {prefix[:70]!r}: expected a C name of up to 64 letters, digits and underscores")
@@ -60,6 +64,7 @@ def compile_model(
         found.name,
         optimize=optimize,
         input_in_arena=input_in_arena,
+        least_ram=least_ram,
         profile=profile,
         checksum=checksum,
     )
@@ -72,6 +77,7 @@ def compile_graph(
     *,
     optimize: Optimize = "balanced",
     input_in_arena: bool = False,
+    least_ram: bool = False,
     profile: str = "litert",
     checksum: bool = False,
 ) -> Program:
@@ -79,6 +85,11 @@ def compile_graph(
     found = find_target(target)
     graph = with_own_outputs(graph)
     arena, scratch = plan(graph, found, input_in_arena=input_in_arena)
+    if least_ram:
+        striped = in_stripes(graph, found, arena.bytes, input_in_arena=input_in_arena)
+        less, less_scratch = plan(striped, found, input_in_arena=input_in_arena)
+        if less.bytes < arena.bytes:
+            graph, arena, scratch = striped, less, less_scratch
     reference = PROFILES[profile].reference
     return write_program(graph, arena, scratch, prefix, found, optimize, reference, checksum=checksum)
 
@@ -91,6 +102,29 @@ def prefix_of(stem: str) -> str:
 
 def plan(graph: Graph, target: Target, *, input_in_arena: bool = False) -> tuple[Arena, dict[int, str]]:
     """Plan the arena; the key of the scratch block of each op that has one."""
+    blocks, sharings = _blocks(graph, target, input_in_arena=input_in_arena)
+    arena = plan_arena(blocks, sharings)
+    scratch = {id(op): f"scratch {step}" for step, op in enumerate(graph.ops) if f"scratch {step}" in arena.offsets}
+    return arena, scratch
+
+
+def in_stripes(graph: Graph, target: Target, arena_bytes: int, *, input_in_arena: bool = False) -> Graph:
+    """Run ops in stripes where that makes the arena, of `arena_bytes` as it is, smaller.
+
+    Raises:
+        ModelError: the target's kernels copy whole inputs.
+    """
+    if not target.row_by_row:
+        fit = ", ".join(name for name, other in TARGETS.items() if other.row_by_row)
+        raise ModelError(f"target {target.name!r} with least RAM: its kernels copy whole inputs; expected one of {fit}")
+
+    def cost(candidate: Graph) -> tuple[int, int]:
+        return lower_bound(*_blocks(candidate, target, input_in_arena=input_in_arena))
+
+    return with_stripes(graph, cost, arena_bytes)
+
+
+def _blocks(graph: Graph, target: Target, *, input_in_arena: bool) -> tuple[list[Block], list[Sharing]]:
     outer = [*graph.outputs, *(state.value for state in graph.states), *(() if input_in_arena else graph.inputs)]
     outside = frozenset(value.storage for value in outer)
 
@@ -98,10 +132,7 @@ def plan(graph: Graph, target: Target, *, input_in_arena: bool = False) -> tuple
         found = needs(op, target)
         return -ANYWHERE if found.copies else least_distance(op, position, found.gathers)
 
-    blocks, sharings = blocks_of(graph, lambda op: needs(op, target).scratch_bytes, distance, outside)
-    arena = plan_arena(blocks, sharings)
-    scratch = {id(op): f"scratch {step}" for step, op in enumerate(graph.ops) if f"scratch {step}" in arena.offsets}
-    return arena, scratch
+    return blocks_of(graph, lambda op: needs(op, target).scratch_bytes, distance, outside)
 
 
 def with_own_outputs(graph: Graph) -> Graph:

@@ -27,6 +27,7 @@ from edgecnn_firmware.compiler.ops.movement import Move
 from edgecnn_firmware.compiler.ops.pointwise import Pointwise
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
 from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax, ReduceMin
+from edgecnn_firmware.compiler.ops.stripes import Stripes
 from edgecnn_firmware.compiler.ops.value import Graph, Op, Value
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -238,6 +239,15 @@ def _dequantize(op: Dequantize, inputs: Sequence[Array]) -> Array:
     steps = inputs[0].astype(np.int32) - op.inputs[0].affine.zero_point
     found: Array = steps.astype(np.float32) * np.float32(op.inputs[0].affine.scale)
     return found
+
+
+@evaluate.register
+def _stripes(op: Stripes, inputs: Sequence[Array]) -> Array:
+    memory = {value.storage: array for value, array in zip(op.inputs, inputs, strict=True)}
+    for inner in op.ops:
+        arrays = [memory[value.storage].reshape(value.shape) for value in inner.inputs]
+        memory[inner.output.storage] = np.ascontiguousarray(evaluate(inner, arrays)).reshape(-1)
+    return memory[op.output.storage]
 
 
 def _windows(op: MaxPool1D | AveragePool1D, array: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

@@ -27,7 +27,7 @@ def summarize_program(program: Program) -> dict[str, Any]:
                 "macs": op.macs,
                 "constant_bytes": program.constants_of_op[position],
             }
-            for position, op in enumerate(program.graph.ops)
+            for position, op in enumerate(program.ops)
         ],
     }
 
@@ -43,7 +43,7 @@ def op_rows(program: Program) -> list[list[str]]:
             f"{op.macs:,}",
             f"{program.constants_of_op[position]:,}",
         ]
-        for position, op in enumerate(program.graph.ops)
+        for position, op in enumerate(program.ops)
     ]
 
 

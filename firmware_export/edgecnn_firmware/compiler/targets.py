@@ -23,6 +23,11 @@ class Target:
     neon: bool = False
     """NEON of 64-bit Arm; whether with the dot product is up to the C compiler's flags."""
 
+    @property
+    def row_by_row(self) -> bool:
+        """Whether its kernels need only the rows that they read: those of others copy whole inputs."""
+        return not (self.vnni or self.avx2 or self.neon)
+
 
 TARGETS: Final[dict[str, Target]] = {
     target.name: target

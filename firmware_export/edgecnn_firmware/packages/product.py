@@ -63,19 +63,21 @@ class Product:
         return text[0] if text else f"Classifies sensor windows as {', '.join(self.card.labels[:6])}"
 
 
-def make_product(bundle: Bundle, target: str = "portable") -> Product:
-    """Take a bundle apart for packaging; the same bundle and target give the same product.
+def make_product(bundle: Bundle, target: str = "portable", *, least_ram: bool = False) -> Product:
+    """Take a bundle apart for packaging; the same arguments give the same product.
 
     Args:
         bundle: verified as its files are read.
         target: whose kernels the network uses: one of the compiler's targets.
+        least_ram: as of the compiler.
 
     Raises:
         EdgeCnnError: the bundle is not whole, or its network does not compile.
     """
     model = bundle.model_bytes
     vectors = bundle.vectors()
-    classifier = write_classifier(model, bundle.card, (vectors.inputs, vectors.outputs), target=target)
+    golden = vectors.inputs, vectors.outputs
+    classifier = write_classifier(model, bundle.card, golden, target=target, least_ram=least_ram)
     return Product(bundle.card, classifier, _example(bundle, vectors), hashlib.sha256(model).hexdigest())
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 from edgecnn_firmware.boards.extras import load
 from edgecnn_firmware.boards.process import finish
 from edgecnn_firmware.classifier.memory import layout, result_type
-from edgecnn_firmware.compiler.emit.program import STACK_BYTES
 from edgecnn_firmware.packages.layout import Files, Format, common_files, example_lines, plain_float, render, text_files
 from edgecnn_firmware.packages.product import Product
 
@@ -56,7 +55,7 @@ def build_module(product: Product) -> bytes:
     """
     load("ziglang", "the package wasm")
     sources = {**product.headers, **product.sources, f"{product.name}_wasm.c": _exports_c(product)}
-    stack_bytes = STACK_BYTES + 8 * len(product.card.labels) + _PAGE_BYTES
+    stack_bytes = product.classifier.network.stack_bytes + 8 * len(product.card.labels) + _PAGE_BYTES
     return _build(tuple(sorted(sources.items())), _exported(product), -(-stack_bytes // _PAGE_BYTES) * _PAGE_BYTES)
 
 

@@ -23,6 +23,7 @@ def write_packages(
     folder: Path,
     *,
     target: str = "portable",
+    least_ram: bool = False,
     missing: dict[str, str] | None = None,
 ) -> dict[str, Path]:
     """Write a bundle's packages into a folder; what each became, by format.
@@ -32,6 +33,7 @@ def write_packages(
         keys: formats.
         folder: where the packages go.
         target: whose kernels the network uses.
+        least_ram: as of the compiler.
         missing: takes the formats whose tools are not installed, with the reason; if None, the first one is an error.
 
     Raises:
@@ -39,7 +41,7 @@ def write_packages(
             cannot be written.
     """
     formats = [find_format(key) for key in dict.fromkeys(keys)]
-    product = make_product(bundle, target)
+    product = make_product(bundle, target, least_ram=least_ram)
     written = {}
     for found in formats:
         try:

@@ -32,6 +32,11 @@ from edgecnn.cli.console import JSON, print_json, print_table
     help="speed: code of its own for every layer; size: one copy of each kernel for all layers.",
 )
 @click.option("--input-in-arena", is_flag=True, help="Write inputs into the arena, which overwrites them: less memory.")
+@click.option(
+    "--least-ram",
+    is_flag=True,
+    help="Run layers in stripes of rows where that makes the arena smaller: their outputs are never whole in memory.",
+)
 @JSON
 def command(
     model: Path,
@@ -41,6 +46,7 @@ def command(
     rounding: str,
     optimize: Literal["speed", "balanced", "size"],
     input_in_arena: bool,
+    least_ram: bool,
     as_json: bool,
 ) -> None:
     """Compile a full int8 1-D network to dependency-free C99."""
@@ -52,7 +58,14 @@ def command(
     folder = output or Path(f"{prefix}_c")
     data = model.read_bytes()
     program = compile_model(
-        data, str(model), prefix, profile=rounding, target=target, optimize=optimize, input_in_arena=input_in_arena
+        data,
+        str(model),
+        prefix,
+        profile=rounding,
+        target=target,
+        optimize=optimize,
+        input_in_arena=input_in_arena,
+        least_ram=least_ram,
     )
     write_files(program, folder)
     summary = summarize_program(program)

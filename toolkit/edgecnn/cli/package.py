@@ -16,10 +16,17 @@ from edgecnn.cli.console import JSON, print_json
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the packages.  [default: BUNDLE_packages]"
 )
 @click.option("--target", default="portable", show_default=True, help="Kernels of the network, as of edgecnn compile.")
+@click.option("--least-ram", is_flag=True, help="Least memory instead of speed, as of edgecnn compile.")
 @click.option("--list", "list_only", is_flag=True, help="List the formats and write nothing.")
 @JSON
 def command(
-    bundle: Path | None, formats: tuple[str, ...], output: Path | None, target: str, list_only: bool, as_json: bool
+    bundle: Path | None,
+    formats: tuple[str, ...],
+    output: Path | None,
+    target: str,
+    least_ram: bool,
+    list_only: bool,
+    as_json: bool,
 ) -> None:
     """Write a bundle's classifier as packages for build systems.
 
@@ -41,7 +48,9 @@ def command(
     folder = output or bundle.parent / f"{bundle.resolve().name}_packages"
     # Of formats that were asked for by name, one that cannot be written is an error.
     missing: dict[str, str] | None = None if formats else {}
-    written = write_packages(read_bundle(bundle), formats or tuple(FORMATS), folder, target=target, missing=missing)
+    written = write_packages(
+        read_bundle(bundle), formats or tuple(FORMATS), folder, target=target, least_ram=least_ram, missing=missing
+    )
     if as_json:
         print_json({key: str(path) for key, path in written.items()})
         return

@@ -4,7 +4,7 @@ import numpy as np
 
 from edgecnn_firmware.c_text import float_literal
 from edgecnn_firmware.compiler.arithmetic.softmax import exponentials
-from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.context import Emitter, emit
 from edgecnn_firmware.compiler.ops.activation import (
     ArgMax,
     Dequantize,
@@ -25,7 +25,7 @@ def _table(op: Table, emitter: Emitter) -> None:
     source, to = emitter.pointer(op.inputs[0]), emitter.pointer(op.output)
     source = f"(const int8_t *){source}" if op.inputs[0].type != "int8" else source
     to = f"(int8_t *){to}" if op.output.type != "int8" else to
-    emitter.call("edgecnn_table", op.output.elements, name, source, to)
+    emitter.call("edgecnn_table", emitter.elements(op.output), name, source, to)
 
 
 @emit.register
@@ -72,21 +72,21 @@ def _log_softmax(op: LogSoftmax, emitter: Emitter) -> None:
 def _prelu(op: PRelu, emitter: Emitter) -> None:
     emitter.include("edgecnn_elementwise.h")
     value = op.inputs[0]
-    text = struct_literal(
-        {
-            "zero_point": value.affine.zero_point,
-            "alpha_zero_point": op.alpha_zero_point,
-            "output_zero_point": op.output.affine.zero_point,
-            "positive": op.positive[0],
-            "negative": op.negative[0],
-            "positive_shift": op.positive[1],
-            "negative_shift": op.negative[1],
-        }
-    )
-    emitter.line(wrapped(f"static const edgecnn_slopes op{op.number}_slopes = ", text, ";"))
+    fields = {
+        "zero_point": value.affine.zero_point,
+        "alpha_zero_point": op.alpha_zero_point,
+        "output_zero_point": op.output.affine.zero_point,
+        "positive": op.positive[0],
+        "negative": op.negative[0],
+        "positive_shift": op.positive[1],
+        "negative_shift": op.negative[1],
+    }
+    emitter.struct("edgecnn_slopes", f"op{op.number}_slopes", fields)
+    # One factor a channel, or one an element.
+    rows = emitter.length(op.output) if len(op.alpha) == op.output.channels else 1
     emitter.call(
         "edgecnn_prelu",
-        op.output.elements // len(op.alpha),
+        rows,
         len(op.alpha),
         f"&op{op.number}_slopes",
         emitter.constant("alpha", op.alpha),
@@ -110,7 +110,7 @@ def _quantize_float(op: QuantizeFloat, emitter: Emitter) -> None:
     affine = op.output.affine
     scale = float_literal(affine.scale, "the input's scale")
     pointers = emitter.pointer(op.inputs[0]), emitter.pointer(op.output)
-    emitter.call(kernel, op.output.elements, scale, affine.zero_point, *pointers)
+    emitter.call(kernel, emitter.elements(op.output), scale, affine.zero_point, *pointers)
 
 
 @emit.register

@@ -1,6 +1,7 @@
 """What the emission of one op sees: where its values lie, and where its constants and its call go."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Memory: TypeAlias = bytes
 _LINE: Final = 116
+_INDENT: Final = "    "
 _LAYER: Final = "layer "
 """Stands in the body where a convolution's call will be."""
 
@@ -30,6 +32,8 @@ class Constant:
     data: Memory
     """As it lies in memory, little end first."""
     alignment: int = 1
+    op: Op | None = None
+    """Whose it is."""
 
 
 class Emitter:
@@ -38,14 +42,17 @@ class Emitter:
     def __init__(self, prefix: str, target: Target, expressions: Mapping[int, str], scratch: Mapping[int, str]) -> None:
         self.prefix = prefix
         self.target = target
-        self._expressions = expressions
-        self._scratch = scratch
+        self._expressions = dict(expressions)
+        self._scratch = dict(scratch)
+        self._lengths: dict[int, str] = {}
         self.includes: dict[str, None] = {}
         self.constants: list[Constant] = []
         self.body: list[str] = []
         self.notes: list[str] = []
         """What the reader should know: where a proof failed and a slower body is used."""
         self.op: Op | None = None
+        self.ops: list[Op] = []
+        """Those that were begun, one by one: the ones within stripes too."""
         self.layers: list[Layer] = []
         self.functions: list[str] = []
         """Functions before the network's own."""
@@ -61,6 +68,26 @@ class Emitter:
     def scratch(self, op: Op) -> str:
         """C expression of an op's scratch memory (`int8_t *`), or a null pointer."""
         return self._scratch.get(id(op), "0")
+
+    def length(self, value: Value) -> int | str:
+        """Rows of a value: a number, or a C expression where only some of them are in memory."""
+        return self._lengths.get(value.storage, value.length)
+
+    def elements(self, value: Value) -> int | str:
+        """Elements of a value, likewise."""
+        length = self.length(value)
+        return value.elements if isinstance(length, int) else f"{length} * {value.channels}"
+
+    @contextmanager
+    def within(
+        self, op: Op, expressions: Mapping[int, str], lengths: Mapping[int, str], scratch: str
+    ) -> Iterator[None]:
+        """Emit one op that sees some rows of its values, at these places."""
+        outer = self._expressions, self._lengths
+        self._expressions, self._lengths = {**self._expressions, **expressions}, dict(lengths)
+        self._scratch[id(op)] = scratch
+        yield
+        self._expressions, self._lengths = outer
 
     def constant(self, what: str, array: npt.NDArray[Any], *, alignment: int = 1) -> str:
         """Add a const array of int8, uint8, int16 or int32; its C name.
@@ -80,12 +107,34 @@ class Emitter:
         flat = array.reshape(-1)
         text = c_numbers(flat.tolist(), "u" if c_type == "uint32_t" else "")
         data = flat.astype(flat.dtype.newbyteorder("<")).tobytes()
-        self.constants.append(Constant(name + suffix, c_type, flat.nbytes, text, data, max(alignment, flat.itemsize)))
+        self.constants.append(
+            Constant(name + suffix, c_type, flat.nbytes, text, data, max(alignment, flat.itemsize), self.op)
+        )
         return name + suffix
+
+    def begin(self, op: Op, text: str) -> None:
+        """What comes is an op's; `text` describes it."""
+        self.op = op
+        self.line(f"    /* {text} */")
+        self.line(f"    EDGECNN_MARK({len(self.ops)});")
+        self.ops.append(op)
 
     def line(self, text: str) -> None:
         """Add a statement to the function's body."""
         self.body.append(text)
+
+    @contextmanager
+    def block(self, opening: str) -> Iterator[None]:
+        """Statements within braces, further in."""
+        self.body.append(f"    {opening}")
+        begin = len(self.body)
+        yield
+        self.body[begin:] = [_INDENT + line.replace("\n", "\n" + _INDENT) for line in self.body[begin:]]
+        self.body.append("    }")
+
+    def struct(self, kind: str, name: str, fields: Mapping[str, Any]) -> None:
+        """Define a constant struct in the function's body; with expressions among its fields it is computed there."""
+        self.body.append(wrapped(f"{qualifiers(fields)} {kind} {name} = ", struct_literal(fields), ";"))
 
     def call(self, function: str, *arguments: Any) -> None:
         """Add a call, wrapped at the line's width."""
@@ -102,8 +151,10 @@ class Emitter:
 
         self.functions, statements = emit_layers(self.layers, share=share)
         for line, text in enumerate(self.body):
-            if text.startswith(_LAYER):
-                self.body[line] = statements[int(text.removeprefix(_LAYER))]
+            if text.lstrip().startswith(_LAYER):
+                indent = text[: -len(text.lstrip())] if text.startswith(" ") else ""
+                statement = statements[int(text.strip().removeprefix(_LAYER))]
+                self.body[line] = indent + statement.replace("\n", "\n" + indent)
 
 
 def c_numbers(values: Iterable[int], suffix: str = "") -> str:
@@ -124,7 +175,7 @@ def c_numbers(values: Iterable[int], suffix: str = "") -> str:
 
 def wrapped(opening: str, inner: str, closing: str) -> str:
     """One statement, broken after commas."""
-    indent = " " * 4
+    indent = _INDENT
     lines, line = [], opening
     for position, part in enumerate(inner.split(", ")):
         text = part if position == 0 else f", {part}"
@@ -140,6 +191,21 @@ def wrapped(opening: str, inner: str, closing: str) -> str:
 def struct_literal(fields: Mapping[str, Any]) -> str:
     """A designated initializer."""
     return "{" + ", ".join(f".{name} = {value}" for name, value in fields.items()) + "}"
+
+
+def qualifiers(fields: Mapping[str, Any]) -> str:
+    """How a struct of these fields is declared: with lengths that are expressions it has no static place."""
+    return "const" if isinstance(fields.get("rows"), str) else "static const"
+
+
+def describe(op: Op) -> str:
+    """What an op does, in one line."""
+
+    def shape(value: Value) -> str:
+        return f"({value.length}, {value.channels})"
+
+    source = ", ".join(shape(value) for value in op.inputs)
+    return f"{op.label}: {source} -> {shape(op.output)}" + (f", {op.macs} MACs" if op.macs else "")
 
 
 @singledispatch

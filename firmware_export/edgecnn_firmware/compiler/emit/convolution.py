@@ -200,12 +200,13 @@ def window_fields(
 ) -> dict[str, object]:
     """The fields of an op's `edgecnn_window`."""
     emitter.include("edgecnn_patch.h")
-    direct = is_direct(op)
+    direct, rows = is_direct(op), emitter.length(op.output)
     return {
-        "length": value.length,
+        "length": emitter.length(value),
         "in": value.channels,
         "out": op.outputs_per_row,
-        "rows": op.output.elements // op.outputs_per_row,
+        # A row of a transposed convolution holds several of its output's.
+        "rows": rows if isinstance(rows, str) else op.output.elements // op.outputs_per_row,
         "kernel": window.kernel,
         "stride": window.stride,
         "dilation": window.dilation,

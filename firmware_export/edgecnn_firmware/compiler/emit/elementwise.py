@@ -3,7 +3,7 @@
 import numpy as np
 
 from edgecnn_firmware.compiler.arithmetic.binary import Scaling, solve_pair_line
-from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal
 from edgecnn_firmware.compiler.emit.requantization import requantization_fields
 from edgecnn_firmware.compiler.ops.elementwise import Binary, Extreme, Product, SquaredDifference, Sum
 from edgecnn_firmware.compiler.ops.value import Value
@@ -23,8 +23,8 @@ def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
         place = 0 if op.constant_first else 1
         pointers.insert(place, emitter.constant("operand", op.constant))
         steps.insert(place, channels if op.constant.size == op.output.elements else 0)
-    text = struct_literal({"rows": op.output.length, "channels": channels, "a_step": steps[0], "b_step": steps[1]})
-    emitter.line(wrapped(f"static const edgecnn_pairs op{op.number}_pairs = ", text, ";"))
+    fields = {"rows": emitter.length(op.output), "channels": channels, "a_step": steps[0], "b_step": steps[1]}
+    emitter.struct("edgecnn_pairs", f"op{op.number}_pairs", fields)
     return f"&op{op.number}_pairs", pointers
 
 
@@ -36,9 +36,12 @@ def _sum(op: Sum, emitter: Emitter) -> None:
     kind, lanes = ("neon", 8) if emitter.target.neon else ("dsp", 4) if emitter.target.dsp else ("", 1)
     if emitter.target.vnni or emitter.target.avx2:
         kind = "vnni" if emitter.target.vnni else "avx2"
-    if kind and line is not None and whole and op.output.elements % lanes == 0:
+    size: int | str = emitter.elements(op.output)
+    # Of some rows it is not known how many they are.
+    fits = (size if isinstance(size, int) else op.output.channels) % lanes == 0
+    if kind and line is not None and whole and fits:
         emitter.include(f"edgecnn_elementwise_{kind}.h")
-        kernel, size = f"edgecnn_add_line_{kind}", str(op.output.elements)
+        kernel = f"edgecnn_add_line_{kind}"
         pointers = list(map(emitter.pointer, op.inputs))
     else:
         size, pointers = _operands(op, emitter)
@@ -64,8 +67,7 @@ def _sum(op: Sum, emitter: Emitter) -> None:
             "zero_point": p.zero_point,
         }
         emitter.notes.append(f"op {op.number} adds as the reference does, step by step: no shorter form equals it")
-    text = struct_literal({**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
-    emitter.line(wrapped(f"static const {struct} op{op.number}_sum = ", text, ";"))
+    emitter.struct(struct, f"op{op.number}_sum", {**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
     emitter.call(kernel, size, f"&op{op.number}_sum", *pointers, emitter.pointer(op.output))
 
 
@@ -91,8 +93,7 @@ def _squared_difference(op: SquaredDifference, emitter: Emitter) -> None:
         for zero_point, (multiplier, shift) in zip(p.zero_points, p.multipliers, strict=True)
     )
     fields = {"first": first, "second": second, "multiplier": p.multiplier, "right_shift": -p.shift}
-    text = struct_literal({**fields, "zero_point": p.zero_point})
-    emitter.line(wrapped(f"static const edgecnn_square op{op.number}_square = ", text, ";"))
+    emitter.struct("edgecnn_square", f"op{op.number}_square", {**fields, "zero_point": p.zero_point})
     emitter.call("edgecnn_squared_difference", size, f"&op{op.number}_square", *pointers, emitter.pointer(op.output))
 
 

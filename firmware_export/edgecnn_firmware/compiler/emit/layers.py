@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgecnn_firmware.compiler.emit.context import struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.context import qualifiers, struct_literal, wrapped
 
 _RUN_TIME = ("table", "offset")
 """Fields of the requantization that a shared function takes as arguments."""
@@ -31,7 +31,13 @@ class Layer:
         """What layers that share a function have in common."""
         fixed = {name: value for name, value in self.requantization.items() if name not in _RUN_TIME}
         types = [kind for kind, _ in self.arguments]
-        return f"{self.kernel} {self.options} {dict(self.window)} {fixed} {types}"
+        window = {name: name if name in self.lengths else value for name, value in self.window.items()}
+        return f"{self.kernel} {self.options} {window} {fixed} {types}"
+
+    @property
+    def lengths(self) -> dict[str, str]:
+        """Fields of the window that are expressions: not all rows are in memory."""
+        return {name: value for name, value in self.window.items() if isinstance(value, str)}
 
 
 def emit_layers(layers: Sequence[Layer], *, share: bool) -> tuple[list[str], dict[int, str]]:
@@ -59,7 +65,7 @@ def emit_layers(layers: Sequence[Layer], *, share: bool) -> tuple[list[str], dic
             name = f"layers_like_op{layer.number}{suffix}"
             functions[layer.signature] = (name, _function(name, layer))
         values = [layer.requantization[field] for field in _RUN_TIME]
-        given = [*map(str, values), *(expression for _, expression in layer.arguments)]
+        given = [*map(str, values), *layer.lengths.values(), *(expression for _, expression in layer.arguments)]
         statements[position] = wrapped(f"{functions[layer.signature][0]}(", ", ".join(given), ");")
     return [text for _, text in functions.values()], statements
 
@@ -69,7 +75,7 @@ def _own(layer: Layer, suffix: str) -> str:
     given = [f"&{window}", *map(str, layer.options), f"&{struct}", *(expression for _, expression in layer.arguments)]
     return "\n".join(
         (
-            wrapped(f"static const edgecnn_window {window} = ", struct_literal(layer.window), ";"),
+            wrapped(f"{qualifiers(layer.window)} edgecnn_window {window} = ", struct_literal(layer.window), ";"),
             wrapped(f"static const edgecnn_requantization {struct} = ", struct_literal(layer.requantization), ";"),
             wrapped(f"{layer.kernel}(", ", ".join(given), ");"),
         )
@@ -78,14 +84,16 @@ def _own(layer: Layer, suffix: str) -> str:
 
 def _function(name: str, layer: Layer) -> str:
     parameters = ["const int32_t *table", "int32_t offset"]
+    parameters += [f"int {field}" for field in layer.lengths]
     parameters += [f"{kind}a{number}" for number, (kind, _) in enumerate(layer.arguments)]
+    window = {**layer.window, **{field: field for field in layer.lengths}}
     fields = {**layer.requantization, **{field: field for field in _RUN_TIME}}
     given = ["&window", *map(str, layer.options), "&requantization", *(f"a{n}" for n in range(len(layer.arguments)))]
     head = wrapped(f"EDGECNN_SHARED void {name}(", ", ".join(parameters), ") {").replace("\n    ", "\n")[4:]
     return "\n".join(
         (
             head,
-            wrapped("static const edgecnn_window window = ", struct_literal(layer.window), ";"),
+            wrapped(f"{qualifiers(layer.window)} edgecnn_window window = ", struct_literal(window), ";"),
             wrapped("const edgecnn_requantization requantization = ", struct_literal(fields), ";"),
             wrapped(f"{layer.kernel}(", ", ".join(given), ");"),
             "}",

@@ -1,12 +1,14 @@
 """The generated files: `NAME.h`, `NAME.c`, and the runtime headers that they use."""
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias
 
-from edgecnn_firmware.compiler.emit.context import Constant, Emitter, c_numbers, emit, wrapped
+from edgecnn_firmware.compiler.emit.context import Constant, Emitter, c_numbers, describe, emit, wrapped
+from edgecnn_firmware.compiler.ops.stripes import Stripes
 from edgecnn_firmware.compiler.ops.value import ELEMENT_BYTES, Graph, Op, Value
 from edgecnn_firmware.compiler.plan.arena import Arena
 from edgecnn_firmware.compiler.targets import Target
@@ -14,6 +16,8 @@ from edgecnn_firmware.compiler.targets import Target
 RUNTIME_VERSION: Final = 1
 STACK_BYTES: Final = 512
 """No call took as much stack on a 32-bit core; 400 bytes is the deepest seen, and the tests watch it."""
+_LINES_STACK_BYTES: Final = 16
+"""Which rows of a value are in memory: two numbers, where they lie, and room for the compiler."""
 _C_TYPES: Final = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "int64": "int64_t", "float32": "float"}
 
 
@@ -33,14 +37,24 @@ class Program:
     constant_bytes: int
     notes: tuple[str, ...]
     target: str
+    ops: tuple[Op, ...]
+    """Those of the graph one by one: in place of stripes the ops that run in them, as their kernels are called."""
     constants_of_op: tuple[int, ...]
-    """Constant bytes of each op."""
+    """Constant bytes of each of `ops`."""
+    positions: tuple[int, ...]
+    """For each of `ops`, its position in the graph, or that of the stripes that it runs in."""
     crc32: int
     """Of all constants, in their order."""
 
-    def arena_of_op(self, position: int) -> int:
-        """Bytes of the arena that are in use while an op runs."""
+    @property
+    def stack_bytes(self) -> int:
+        """Enough for one call on Cortex-M and RV32, compiled with -O2 or -Os."""
+        return stack_bytes(self.graph)
+
+    def arena_of_op(self, number: int) -> int:
+        """Bytes of the arena that are in use while one of `ops` runs."""
         used: set[int] = set()
+        position = self.positions[number]
         for block in self.arena.blocks:
             if block.first <= position <= block.last:
                 begin = self.arena.offsets[block.key]
@@ -56,6 +70,12 @@ class Program:
     def header(self) -> str:
         """Name of the header."""
         return f"{self.prefix}.h"
+
+
+def stack_bytes(graph: Graph) -> int:
+    """Stack of one call: that of kernels, and the state of every value that runs through stripes."""
+    lines = max((len(op.lines) for op in graph.ops if isinstance(op, Stripes)), default=0)
+    return STACK_BYTES + _LINES_STACK_BYTES * lines
 
 
 def parameter_names(graph: Graph) -> tuple[list[str], list[str]]:
@@ -91,15 +111,14 @@ def write_program(
     expressions = _expressions(graph, arena)
     places = {key: f"arena->bytes + {arena.offsets[name]}" for key, name in scratch.items()}
     emitter = Emitter(prefix, target, expressions, places)
-    sizes: list[int] = []
+    positions: list[int] = []
     for position, op in enumerate(graph.ops):
-        emitter.op = op
-        emitter.line(f"    /* {position}: {_describe(op)} */")
-        emitter.line(f"    EDGECNN_MARK({position});")
-        before = sum(constant.bytes for constant in emitter.constants)
+        # Stripes begin the ops that run in them.
+        if not isinstance(op, Stripes):
+            emitter.begin(op, f"{len(emitter.ops)}: {describe(op)}")
         emit(op, emitter)
-        sizes.append(sum(constant.bytes for constant in emitter.constants) - before)
-    emitter.line(f"    EDGECNN_MARK({len(graph.ops)});")
+        positions += [position] * (len(emitter.ops) - len(positions))
+    emitter.line(f"    EDGECNN_MARK({len(emitter.ops)});")
     emitter.finish(share=optimize == "balanced")
     if checksum:
         emitter.include("edgecnn_crc32.h")
@@ -112,8 +131,23 @@ def write_program(
     state_bytes = sum(state.value.bytes for state in graph.states)
     constant_bytes = sum(constant.bytes for constant in emitter.constants) + state_bytes
     notes = tuple(emitter.notes)
-    crc = _crc32(emitter)
-    return Program(prefix, names, graph, arena, state_bytes, constant_bytes, notes, target.name, tuple(sizes), crc)
+    sizes: Counter[int] = Counter()
+    for constant in emitter.constants:
+        sizes[id(constant.op)] += constant.bytes
+    return Program(
+        prefix=prefix,
+        files=names,
+        graph=graph,
+        arena=arena,
+        state_bytes=state_bytes,
+        constant_bytes=constant_bytes,
+        notes=notes,
+        target=target.name,
+        ops=tuple(emitter.ops),
+        constants_of_op=tuple(sizes[id(op)] for op in emitter.ops),
+        positions=tuple(positions),
+        crc32=_crc32(emitter),
+    )
 
 
 def _crc32(emitter: Emitter) -> int:
@@ -165,14 +199,6 @@ def _typed(value: Value, expression: str) -> str:
     if value.type == "int8":
         return expression
     return f"(({_C_TYPES[value.type]} *)(void *)({expression}))"
-
-
-def _describe(op: Op) -> str:
-    def shape(value: Value) -> str:
-        return f"({value.length}, {value.channels})"
-
-    source = ", ".join(shape(value) for value in op.inputs)
-    return f"{op.label}: {source} -> {shape(op.output)}" + (f", {op.macs} MACs" if op.macs else "")
 
 
 def _prototype(graph: Graph, arena: Arena, prefix: str) -> str:
@@ -237,7 +263,7 @@ def _header(graph: Graph, arena: Arena, prefix: str, emitter: Emitter, reference
  *
  * {graph.macs} multiply-accumulates a call. Flash: {constants} bytes of constants, and code. RAM: an arena of
  * {arena.bytes} bytes (no plan needs less than {arena.lower_bound}), {state} bytes of state, and on 32-bit cores less than
- * {STACK_BYTES} bytes of stack; edgecnn inspect --board counts code and stack. No heap, no globals that are not const.
+ * {stack_bytes(graph)} bytes of stack; edgecnn inspect --board counts code and stack. No heap, no globals that are not const.
 {notes} * Generated by edgecnn; do not edit. */
 #ifndef {guard}
 #define {guard}
@@ -251,7 +277,7 @@ extern "C" {{
 {_tensor_macros(graph, prefix)}
 #define {prefix.upper()}_ARENA_BYTES {arena.bytes}
 #define {prefix.upper()}_STATE_BYTES {state}
-#define {prefix.upper()}_STACK_BYTES {STACK_BYTES} /* enough for one call on Cortex-M and RV32, compiled with -O2 or -Os */
+#define {prefix.upper()}_STACK_BYTES {stack_bytes(graph)} /* enough for one call on Cortex-M and RV32, compiled with -O2 or -Os */
 #define {prefix.upper()}_MACS {graph.macs}
 
 /* Working memory of one call; nothing in it needs to be kept between calls. */

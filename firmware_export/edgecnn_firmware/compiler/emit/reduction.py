@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.context import Emitter, emit
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
 from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax, ReduceMin
 from edgecnn_firmware.compiler.targets import Target
@@ -18,19 +18,17 @@ def x86_suffix(target: Target) -> str:
 def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str, suffix: str = "") -> None:
     emitter.include(f"edgecnn_reduce{suffix}.h")
     value, window = op.inputs[0], op.window
-    text = struct_literal(
-        {
-            "length": value.length,
-            "channels": value.channels,
-            "rows": op.output.length,
-            "kernel": window.kernel,
-            "stride": window.stride,
-            "pad_before": window.pad_before,
-            "clamp_min": op.clamp_min,
-            "clamp_max": op.clamp_max,
-        }
-    )
-    emitter.line(wrapped(f"static const edgecnn_pooling op{op.number}_pooling = ", text, ";"))
+    fields = {
+        "length": emitter.length(value),
+        "channels": value.channels,
+        "rows": emitter.length(op.output),
+        "kernel": window.kernel,
+        "stride": window.stride,
+        "pad_before": window.pad_before,
+        "clamp_min": op.clamp_min,
+        "clamp_max": op.clamp_max,
+    }
+    emitter.struct("edgecnn_pooling", f"op{op.number}_pooling", fields)
     emitter.call(kernel + suffix, f"&op{op.number}_pooling", emitter.pointer(value), emitter.pointer(op.output))
 
 

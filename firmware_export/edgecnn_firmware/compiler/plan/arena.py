@@ -53,8 +53,8 @@ def plan_arena(blocks: Sequence[Block], sharings: Sequence[Sharing], seed: int =
 
     Greedy placement at the lowest possible offset over many orders; exact where it meets the lower bound.
     """
-    rules = {(sharing.source, sharing.target): sharing.distance for sharing in sharings}
-    bound, peak = _lower_bound(blocks, rules)
+    rules = _rules(sharings)
+    bound, peak = lower_bound(blocks, sharings)
     alignment = max((block.alignment for block in blocks), default=1)
     best: dict[str, int] | None = None
     best_bytes = 0
@@ -111,8 +111,13 @@ def _fits(block: Block, at: int, other: Block, other_at: int, rules: Mapping[tup
     return False
 
 
-def _lower_bound(blocks: Sequence[Block], rules: Mapping[tuple[str, str], int]) -> tuple[int, int]:
-    """The most that any one op needs, when each pair that may share does so as far as it can."""
+def _rules(sharings: Sequence[Sharing]) -> dict[tuple[str, str], int]:
+    return {(sharing.source, sharing.target): sharing.distance for sharing in sharings}
+
+
+def lower_bound(blocks: Sequence[Block], sharings: Sequence[Sharing]) -> tuple[int, int]:
+    """The most bytes that any one op needs, when each pair that may share does so as far as it can; and its position."""
+    rules = _rules(sharings)
     bound, peak = 0, 0
     for step in sorted({block.first for block in blocks} | {block.last for block in blocks}):
         alive = {block.key: block for block in blocks if block.first <= step <= block.last}

@@ -12,6 +12,7 @@ from edgecnn_firmware.compiler.ops.convolution import Conv1D, Depthwise1D
 from edgecnn_firmware.compiler.ops.elementwise import Extreme, Product, SquaredDifference, Sum
 from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
 from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
+from edgecnn_firmware.compiler.ops.stripes import Stripes
 from edgecnn_firmware.compiler.ops.value import Op
 
 ANYWHERE: Final = 1 << 40
@@ -85,3 +86,8 @@ def _pooling(op: MaxPool1D | AveragePool1D, position: int, gathers: bool) -> int
 @least_distance.register(ReduceMax)
 def _reduction(op: Op, position: int, gathers: bool) -> int | None:  # noqa: ARG001
     return 0
+
+
+@least_distance.register
+def _stripes(op: Stripes, position: int, gathers: bool) -> int | None:  # noqa: ARG001
+    return op.distances[position]

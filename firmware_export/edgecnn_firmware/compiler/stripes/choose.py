@@ -1,0 +1,70 @@
+"""Which ops run in stripes, and of how many rows, so that the arena is smallest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from edgecnn_firmware.compiler.ops.stripes import Stripes
+from edgecnn_firmware.compiler.ops.value import Graph, Op
+from edgecnn_firmware.compiler.passes.uses import reads
+from edgecnn_firmware.compiler.stripes.reach import reach_of
+from edgecnn_firmware.compiler.stripes.schedule import chain_of, chains, stripes_of
+
+_ROWS: Final = (2, 4, 8, 16, 32)
+"""Rows of a stripe that are tried: kernels take rows in pairs, so odd ones would be slower for next to no memory."""
+_MOST_OPS: Final = 40
+"""Ops that run in stripes together, at most."""
+_ROUNDS: Final = 8
+_WORTH: Final = 0.03
+"""Larger stripes, which run faster, are taken where they cost no more than so much of the arena."""
+
+Cost = Callable[[Graph], tuple[int, int]]
+"""Bytes that a graph needs at least, and the position of the op that needs them."""
+
+
+def with_stripes(graph: Graph, cost: Cost, arena_bytes: int) -> Graph:
+    """Let ops run in stripes as long as that makes the arena smaller.
+
+    Args:
+        graph: the program.
+        cost: what it needs of a target's kernels.
+        arena_bytes: what its arena takes as it is, which may be more than it needs at least.
+
+    Returns:
+        The program with some of its ops as `Stripes`, or as it was.
+    """
+    bytes_, peak = arena_bytes, cost(graph)[1]
+    for _ in range(_ROUNDS):
+        found = [(cost(made)[0], rows, made) for rows, made in _candidates(graph, peak)]
+        better = [candidate for candidate in found if candidate[0] < bytes_]
+        if not better:
+            break
+        least = min(candidate[0] for candidate in better)
+        close = [candidate for candidate in better if candidate[0] <= least * (1 + _WORTH)]
+        graph = max(close, key=lambda candidate: (candidate[1], -candidate[0]))[2]
+        bytes_, peak = cost(graph)
+    return graph
+
+
+def _candidates(graph: Graph, peak: int) -> Iterator[tuple[int, Graph]]:
+    """Rows of a stripe, and the program with stripes around the op that needs most memory."""
+    counts, states = dict(reads(graph)), {state.value.storage for state in graph.states}
+    fresh = 1 + max((storage for op in graph.ops for storage in _storages(op)), default=0)
+
+    def can(op: Op) -> bool:
+        simple = not states.intersection(value.storage for value in (*op.inputs, op.output))
+        return simple and all(reach_of(op, position) is not None for position in range(len(op.inputs)))
+
+    for begin, end in chains(graph.ops, counts, peak, _MOST_OPS, can):
+        chain = chain_of(graph.ops[begin:end], fresh)
+        if chain is None:
+            continue
+        for rows in _ROWS:
+            made = stripes_of(chain, rows)
+            if made is not None and made.count > 1:
+                yield rows, replace(graph, ops=(*graph.ops[:begin], made, *graph.ops[end:]))
+
+
+def _storages(op: Op) -> list[int]:
+    inner = op.lines if isinstance(op, Stripes) else ()
+    return [*inner, op.output.storage, *(value.storage for value in op.inputs)]

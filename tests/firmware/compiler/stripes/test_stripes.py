@@ -1,0 +1,132 @@
+"""Ops in stripes of rows: byte-equal to the whole ops whatever the stripes, and in less memory."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.firmware.compiler.architectures import random_network
+from tests.firmware.compiler.batch import SANITIZERS, run_batch
+from tests.firmware.compiler.native import compilers
+from tests.firmware.compiler.networks import Reference, random_int8
+
+from edgecnn_firmware.compiler.compile import compile_graph, compile_model
+from edgecnn_firmware.compiler.lowering.lower import lower_model
+from edgecnn_firmware.compiler.ops.stripes import Stripes
+from edgecnn_firmware.compiler.ops.value import Graph, Op
+from edgecnn_firmware.compiler.oracle import Oracle
+from edgecnn_firmware.compiler.passes import run_passes
+from edgecnn_firmware.compiler.passes.uses import reads
+from edgecnn_firmware.compiler.stripes.reach import reach_of
+from edgecnn_firmware.compiler.stripes.schedule import chain_of, chains, stripes_of
+from edgecnn_firmware.errors import ModelError
+from edgecnn_firmware.tflite.reader import read_model
+
+ROWS = (1, 2, 3, 5, 8)
+KERNELS = ("portable", "armv7e-m", "armv8.1-m-mve")
+MODELS = ("har", "ecg", "ds", "tcn")
+CALLS = 4
+FLAGS = (*SANITIZERS, "-DEDGECNN_NO_INLINE")
+"""Compiles in a third of the time."""
+
+
+def _graph(model: bytes) -> Graph:
+    return run_passes(lower_model(read_model(model, "model"), "litert"))
+
+
+def _all_stripes(graph: Graph, rows: int) -> Iterator[Graph]:
+    """Every way to run some ops of a graph in stripes, with so many rows a stripe."""
+    states = {state.value.storage for state in graph.states}
+
+    def can(op: Op) -> bool:
+        touched = {value.storage for value in (*op.inputs, op.output)}
+        return not touched & states and all(reach_of(op, n) is not None for n in range(len(op.inputs)))
+
+    # A storage of its own for padded copies, beyond those of the file.
+    fresh = 100_000
+    seen = set()
+    for position in range(len(graph.ops)):
+        for begin, end in chains(graph.ops, reads(graph), position, 40, can):
+            chain = chain_of(graph.ops[begin:end], fresh)
+            made = stripes_of(chain, rows) if chain and (begin, end) not in seen else None
+            seen.add((begin, end))
+            if made is not None:
+                yield replace(graph, ops=(*graph.ops[:begin], made, *graph.ops[end:]))
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("seeds", [range(start, start + 10) for start in range(0, 60, 10)], ids=str)
+def test_any_ops_in_any_stripes_equal_the_reference(seeds: range, tmp_path: Path) -> None:
+    if "gcc" not in compilers():
+        pytest.skip("gcc is not installed")
+    programs, inputs, expected = [], [], []
+    for seed in seeds:
+        model = random_network(20_000 + seed)
+        try:
+            graph = _graph(model)
+        except ModelError:
+            continue
+        reference = Reference(model)
+        shape = reference.interpreter.get_input_details()[0]["shape"]
+        rng = np.random.default_rng(seed)
+        windows = np.stack([random_int8(rng, shape, kind) for kind in range(CALLS)])
+        wanted = [reference.run(window)[0].tobytes() for window in windows]
+        for number, striped in enumerate(_all_stripes(graph, ROWS[seed % len(ROWS)])):
+            target = KERNELS[(seed + number) % len(KERNELS)]
+            programs.append(compile_graph(striped, f"net{seed}_{number}", target))
+            inputs.append(windows.reshape(CALLS, -1))
+            expected.append(wanted)
+    assert programs
+    for program, made, wanted in zip(programs, run_batch(programs, inputs, tmp_path, FLAGS), expected, strict=True):
+        assert [row.tobytes() for row in made] == wanted, f"{program.prefix}: {program.graph.ops}"
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("target", KERNELS)
+def test_reference_networks_need_less_memory_and_give_the_same_bytes(
+    name: str, target: str, shared_models: Path, tmp_path: Path
+) -> None:
+    model = (shared_models / f"{name}_b1.tflite").read_bytes()
+    usual = compile_model(model, name, "usual", target=target)
+    least = compile_model(model, name, "least", target=target, least_ram=True)
+    assert least.arena.bytes < 0.8 * usual.arena.bytes
+    assert least.graph.macs == usual.graph.macs
+    assert sum(least.constants_of_op) == least.constant_bytes
+    rng = np.random.default_rng(0)
+    shape = usual.graph.inputs[0].shape
+    windows = np.stack([random_int8(rng, shape, kind) for kind in range(8)])
+    oracle = Oracle(usual.graph)
+    wanted = [oracle.run(window)[0].tobytes() for window in windows]
+    if "gcc" not in compilers():
+        pytest.skip("gcc is not installed")
+    made = run_batch([least], [windows.reshape(len(windows), -1)], tmp_path)[0]
+    assert [row.tobytes() for row in made] == wanted
+
+
+def test_lines_hold_what_is_to_be_read_and_no_more(shared_models: Path) -> None:
+    graph = _graph((shared_models / "har_b1.tflite").read_bytes())
+    chain = chain_of(graph.ops[:4], 1000)
+    assert chain is not None
+    made = stripes_of(chain, 2)
+    assert isinstance(made, Stripes)
+    # 28 rows in twos. The last convolution reads 3 + 1 rows for them, the second makes them from 2 * (4 - 1) + 4 = 10 rows;
+    # in the stripes after the first, 2 and 4 rows more are due of these, and 2 and 6 rows are kept.
+    assert made.count == 14
+    assert [(step.first, step.step) for step in made.steps] == [(10, 4), (4, 2), (2, 2), (2, 2)]
+    assert [lines.capacity for lines in made.lines.values()] == [10, 4, 2]
+
+
+def test_padding_lies_around_the_rows(shared_models: Path) -> None:
+    graph = _graph((shared_models / "tcn_b1.tflite").read_bytes())
+    chain = chain_of(graph.ops[:4], 1000)
+    assert chain is not None
+    made = stripes_of(chain, 4)
+    assert made is not None
+    # Causal convolutions of kernel 3: two rows of padding before, none after.
+    assert {(lines.before, lines.after) for lines in made.lines.values()} == {(2, 0), (0, 0)}
+
+
+def test_kernels_that_copy_whole_inputs_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"x86-64-avx2.*expected one of portable, armv7e-m, armv8\.1-m-mve"):
+        compile_model(random_network(0), "model", "net", target="x86-64-avx2", least_ram=True)
