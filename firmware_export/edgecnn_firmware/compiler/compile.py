@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from edgecnn_firmware.compiler.emit import families
@@ -121,7 +122,13 @@ def in_stripes(graph: Graph, target: Target, arena_bytes: int, *, input_in_arena
     def cost(candidate: Graph) -> tuple[int, int]:
         return lower_bound(*_blocks(candidate, target, input_in_arena=input_in_arena))
 
-    return with_stripes(graph, cost, arena_bytes)
+    return with_stripes(graph, cost, lambda op: needs(op, target).scratch_bytes, arena_bytes)
+
+
+@lru_cache(maxsize=1024)
+def _distance(op: Op, position: int, gathers: bool) -> int | None:
+    # Many plans are made of the same ops.
+    return least_distance(op, position, gathers)
 
 
 def _blocks(graph: Graph, target: Target, *, input_in_arena: bool) -> tuple[list[Block], list[Sharing]]:
@@ -130,7 +137,7 @@ def _blocks(graph: Graph, target: Target, *, input_in_arena: bool) -> tuple[list
 
     def distance(op: Op, position: int) -> int | None:
         found = needs(op, target)
-        return -ANYWHERE if found.copies else least_distance(op, position, found.gathers)
+        return -ANYWHERE if found.copies else _distance(op, position, found.gathers)
 
     return blocks_of(graph, lambda op: needs(op, target).scratch_bytes, distance, outside)
 

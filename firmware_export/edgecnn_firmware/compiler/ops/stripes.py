@@ -68,7 +68,10 @@ class Stripes(Op):
     steps: tuple[Step, ...]
     lines: Mapping[int, Lines]
     """By storage."""
+    rows: int
+    """Of a stripe: those that the last op makes."""
     count: int
+    """Of stripes."""
     distances: tuple[int | None, ...]
     """Of each input, `plan.overlap.least_distance`."""
 

@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
 
 from edgecnn_firmware.compiler.ops.activation import QuantizeFloat
 from edgecnn_firmware.compiler.ops.stripes import CopyRows, Lines, Reach, Step, Stripes
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.stripes.reach import padded, reach_of, reduces, rows_of, without_padding
+
+_STEADY: Final = 3
+"""After so many stripes in which every op made its usual number of rows, what is in memory is alike too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,20 +28,24 @@ class Chain:
     """What lies whole in memory before them."""
 
 
-def chain_of(ops: Sequence[Op], fresh: int) -> Chain | None:
+Bare: TypeAlias = dict[tuple[int, tuple[Value, ...]], Op]
+"""Ops without padding, by the op's identity and its inputs: one object for one meaning, since its proofs are kept by it."""
+
+
+def chain_of(ops: Sequence[Op], fresh: int, bare: Bare) -> Chain | None:
     """What stripes of `ops` are made of; None where these cannot run in stripes.
 
     Args:
         ops: at least two, in order; what any but the last writes is read by others of them alone.
         fresh: the first number that no storage has.
+        bare: what other chains of the same program have made; grows.
     """
     made = {op.output.storage: op.output for op in ops}
     if len(made) != len(ops) or any(reduces(op) for op in ops[:-1]):
         return None
-    found = _Found(made, fresh)
-    for op in (*ops[:-1], _of_rows(ops[-1], made)):
-        if not found.add(op):
-            return None
+    found = _Found(made, fresh, bare)
+    if not all(found.add(op) for op in ops):
+        return None
     first = tuple(found.copies.values())
     reaches = (*((Reach(1, 0, 1, None),) for _ in first), *found.reaches)
     return Chain(tuple(ops), (*first, *found.bare), reaches, tuple(found.inputs.values()))
@@ -54,16 +62,18 @@ def _of_rows(op: Op, made: Mapping[int, Value]) -> Op:
 class _Found:
     """What a chain is made of, op by op."""
 
-    def __init__(self, made: Mapping[int, Value], fresh: int) -> None:
+    def __init__(self, made: Mapping[int, Value], fresh: int, known: Bare) -> None:
         self._made = made
         self._fresh = fresh
+        self._known = known
         self.inputs: dict[int, Value] = {}
         self.copies: dict[int, CopyRows] = {}
         self.bare: list[Op] = []
         self.reaches: list[tuple[Reach, ...]] = []
 
-    def add(self, op: Op) -> bool:
+    def add(self, given: Op) -> bool:
         """Whether the next op can run by rows."""
+        op = _of_rows(given, self._made)
         found = [reach_of(op, position) for position in range(len(op.inputs))]
         known = tuple(reach for reach in found if reach is not None)
         if len(known) != len(found) or op.output.type != "int8":
@@ -74,7 +84,10 @@ class _Found:
             if seen is None:
                 return False
             values.append(padded(seen, reach, rows_of(op)))
-        self.bare.append(without_padding(op, tuple(values)))
+        key = id(given), tuple(values)
+        if key not in self._known:
+            self._known[key] = without_padding(op, tuple(values))
+        self.bare.append(self._known[key])
         self.reaches.append(known)
         return True
 
@@ -121,6 +134,7 @@ def stripes_of(chain: Chain, rows: int) -> Stripes | None:
         ops=ops,
         steps=steps,
         lines=lines,
+        rows=rows,
         count=count,
         distances=simulation.distances(),
     )
@@ -189,17 +203,44 @@ class _Simulation:
         return _Held(step.op.output, before, max(0, last - step.rows))
 
     def run(self, count: int) -> None:
-        """All stripes."""
-        for stripe in range(count):
-            for number, step in enumerate(self._steps):
-                due = min(max(step.first + stripe * step.step, self._done[number]), step.rows)
-                if due == self._done[number]:
-                    continue
-                if number + 1 == len(self._steps):
-                    self._watch_output(step, due)
-                else:
-                    self._make(self.held[step.op.output.storage], step, due)
-                self._done[number] = due
+        """All stripes; those in the middle, which are all alike, are passed over."""
+        stripe, steady = 0, 0
+        while stripe < count:
+            alike = [self._run(number, step, stripe) == step.step for number, step in enumerate(self._steps)]
+            steady = steady + 1 if all(alike) and self._is_past_padding() else 0
+            stripe += 1
+            if steady == _STEADY:
+                # Up to where an op makes the last of its rows, and one less: until then its input is still to be read.
+                ahead = max(0, min((step.rows - step.first) // step.step for step in self._steps) - 1 - stripe)
+                self._pass_over(ahead)
+                stripe += ahead
+
+    def _is_past_padding(self) -> bool:
+        """Whether what the next rows read of the inputs lies behind the padding before them."""
+        readers = (reader for value in self._inputs for reader in self._readers.get(value.storage, ()))
+        return all(self._done[number] * reach.stride >= reach.before for number, reach in readers)
+
+    def _run(self, number: int, step: Step, stripe: int) -> int:
+        """One op in one stripe; how many rows it makes."""
+        before = self._done[number]
+        due = min(max(step.first + stripe * step.step, before), step.rows)
+        if due > before:
+            if number + 1 == len(self._steps):
+                self._watch_output(step, due)
+            else:
+                self._make(self.held[step.op.output.storage], step, due)
+            self._done[number] = due
+        return due - before
+
+    def _pass_over(self, stripes: int) -> None:
+        """Go on by so many stripes in which each op makes as many rows as in the last."""
+        for number, step in enumerate(self._steps):
+            rows = stripes * step.step
+            self._done[number] += rows
+            held = self.held.get(step.op.output.storage)
+            if held is not None:
+                held.first += rows
+                held.end += rows
 
     def _make(self, held: _Held, step: Step, due: int) -> None:
         held.first = max(held.first, min(self._lowest(held.value.storage), held.end))

@@ -1,5 +1,6 @@
 """Ops in stripes of rows: byte-equal to the whole ops whatever the stripes, and in less memory."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from edgecnn_firmware.compiler.ops.value import Graph, Op
 from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.compiler.passes import run_passes
 from edgecnn_firmware.compiler.passes.uses import reads
+from edgecnn_firmware.compiler.stripes import schedule
 from edgecnn_firmware.compiler.stripes.reach import reach_of
-from edgecnn_firmware.compiler.stripes.schedule import chain_of, chains, stripes_of
+from edgecnn_firmware.compiler.stripes.schedule import Bare, chain_of, chains, stripes_of
 from edgecnn_firmware.errors import ModelError
 from edgecnn_firmware.tflite.reader import read_model
 
@@ -45,10 +47,11 @@ def _all_stripes(graph: Graph, rows: int) -> Iterator[Graph]:
 
     # A storage of its own for padded copies, beyond those of the file.
     fresh = 100_000
+    bare: Bare = {}
     seen = set()
     for position in range(len(graph.ops)):
         for begin, end in chains(graph.ops, reads(graph), position, 40, can):
-            chain = chain_of(graph.ops[begin:end], fresh)
+            chain = chain_of(graph.ops[begin:end], fresh, bare)
             made = stripes_of(chain, rows) if chain and (begin, end) not in seen else None
             seen.add((begin, end))
             if made is not None:
@@ -106,7 +109,7 @@ def test_reference_networks_need_less_memory_and_give_the_same_bytes(
 
 def test_lines_hold_what_is_to_be_read_and_no_more(shared_models: Path) -> None:
     graph = _graph((shared_models / "har_b1.tflite").read_bytes())
-    chain = chain_of(graph.ops[:4], 1000)
+    chain = chain_of(graph.ops[:4], 1000, {})
     assert chain is not None
     made = stripes_of(chain, 2)
     assert isinstance(made, Stripes)
@@ -119,12 +122,35 @@ def test_lines_hold_what_is_to_be_read_and_no_more(shared_models: Path) -> None:
 
 def test_padding_lies_around_the_rows(shared_models: Path) -> None:
     graph = _graph((shared_models / "tcn_b1.tflite").read_bytes())
-    chain = chain_of(graph.ops[:4], 1000)
+    chain = chain_of(graph.ops[:4], 1000, {})
     assert chain is not None
     made = stripes_of(chain, 4)
     assert made is not None
     # Causal convolutions of kernel 3: two rows of padding before, none after.
     assert {(lines.before, lines.after) for lines in made.lines.values()} == {(2, 0), (0, 0)}
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_stripes_that_are_passed_over_would_not_need_more(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the simulation of every single stripe."""
+
+    def all_of_them() -> list[tuple[object, ...]]:
+        return [
+            (op.count, dict(op.lines), op.distances)
+            for graph in graphs
+            for striped in _all_stripes(graph, rows)
+            for op in striped.ops
+            if isinstance(op, Stripes)
+        ]
+
+    graphs = []
+    for seed in range(40):
+        with contextlib.suppress(ModelError):
+            graphs.append(_graph(random_network(30_000 + seed)))
+    quick = all_of_them()
+    monkeypatch.setattr(schedule, "_STEADY", 1 << 30)
+    assert quick == all_of_them()
+    assert max(int(str(found[0])) for found in quick) > 8 // rows + 4
 
 
 def test_kernels_that_copy_whole_inputs_are_refused() -> None:
