@@ -104,6 +104,48 @@ EDGECNN_INLINE uint32_t edgecnn_sxtb16_odd(uint32_t x) {
 #endif
 }
 
+/* The larger of each of four signed bytes. */
+EDGECNN_INLINE uint32_t edgecnn_max_4(uint32_t a, uint32_t b) {
+#if EDGECNN_HAS_DSP && defined(__GNUC__)
+    uint32_t y;
+    /* SEL reads what SSUB8 leaves in the flags. */
+    __asm__("ssub8 %0, %1, %2\n"
+            "sel %0, %1, %2"
+            : "=&r"(y)
+            : "r"(a), "r"(b)
+            : "cc");
+    return y;
+#else
+    uint32_t y = 0;
+    for (int bit = 0; bit < 32; bit += 8) {
+        const uint32_t at = (int8_t)(uint8_t)(a >> bit) >= (int8_t)(uint8_t)(b >> bit) ? a : b;
+        y |= at & (0xffu << bit);
+    }
+    return y;
+#endif
+}
+
+/* The smaller of each of four signed bytes: each is the other's complement. */
+EDGECNN_INLINE uint32_t edgecnn_min_4(uint32_t a, uint32_t b) { return ~edgecnn_max_4(~a, ~b); }
+
+/* Halves of a plus halves of b. */
+EDGECNN_INLINE uint32_t edgecnn_sadd16(uint32_t a, uint32_t b) {
+#if EDGECNN_HAS_DSP
+    return (uint32_t)__sadd16((int16x2_t)a, (int16x2_t)b);
+#else
+    return ((a + b) & 0xffffu) | ((a & 0xffff0000u) + (b & 0xffff0000u));
+#endif
+}
+
+/* Halves of a minus halves of b. */
+EDGECNN_INLINE uint32_t edgecnn_ssub16(uint32_t a, uint32_t b) {
+#if EDGECNN_HAS_DSP
+    return (uint32_t)__ssub16((int16x2_t)a, (int16x2_t)b);
+#else
+    return ((a - b) & 0xffffu) | ((a & 0xffff0000u) - (b & 0xffff0000u));
+#endif
+}
+
 /* Four bytes from anywhere, the first in the low bits. */
 EDGECNN_INLINE uint32_t edgecnn_load4(const int8_t *from) {
 #if defined(__ARM_FEATURE_UNALIGNED)
@@ -114,6 +156,19 @@ EDGECNN_INLINE uint32_t edgecnn_load4(const int8_t *from) {
 #else
     return (uint32_t)(uint8_t)from[0] | (uint32_t)(uint8_t)from[1] << 8 | (uint32_t)(uint8_t)from[2] << 16 |
            (uint32_t)(uint8_t)from[3] << 24;
+#endif
+}
+
+/* Four bytes to anywhere. */
+EDGECNN_INLINE void edgecnn_store4(int8_t *to, uint32_t four) {
+#if defined(__ARM_FEATURE_UNALIGNED)
+    struct edgecnn_word {
+        uint32_t value;
+    } __attribute__((packed, may_alias));
+    ((struct edgecnn_word *)(void *)to)->value = four;
+#else
+    for (int i = 0; i < 4; ++i)
+        to[i] = (int8_t)(uint8_t)(four >> 8 * i);
 #endif
 }
 

@@ -1,4 +1,4 @@
-/* Means over rows for Armv7E-M: four channels at a time. */
+/* Means and maxima over rows for Armv7E-M: four channels at a time. */
 #ifndef EDGECNN_REDUCE_DSP_H
 #define EDGECNN_REDUCE_DSP_H
 
@@ -26,6 +26,40 @@ EDGECNN_KERNEL void edgecnn_mean_dsp(int groups, int count, int channels, int32_
                 const int32_t y = edgecnn_rdpot(edgecnn_srdhm(edgecnn_shift_left(sum, left), multiplier), right);
                 output[c + i] = (int8_t)edgecnn_clamp_int8(y + zero_point);
             }
+        }
+    }
+}
+
+/* edgecnn_reduce_max for a multiple of 4 channels. */
+EDGECNN_KERNEL void edgecnn_reduce_max_dsp(int groups, int count, int channels, const int8_t *input, int8_t *output) {
+    for (int g = 0; g < groups; ++g, input += count * channels, output += channels) {
+        for (int c = 0; c < channels; c += 4) {
+            const int8_t *x = input + c;
+            uint32_t y = edgecnn_load4(x);
+            EDGECNN_UNROLL(4)
+            for (int row = 1; row < count; ++row) {
+                x += channels;
+                y = edgecnn_max_4(y, edgecnn_load4(x));
+            }
+            edgecnn_store4(output + c, y);
+        }
+    }
+}
+
+/* edgecnn_max_pool for a multiple of 4 channels. */
+EDGECNN_KERNEL void edgecnn_max_pool_dsp(const edgecnn_pooling *p, const int8_t *input, int8_t *output) {
+    const uint32_t low = (uint32_t)(uint8_t)p->clamp_min * 0x01010101u;
+    const uint32_t high = (uint32_t)(uint8_t)p->clamp_max * 0x01010101u;
+    for (int row = 0; row < p->rows; ++row, output += p->channels) {
+        const int from = row * p->stride - p->pad_before;
+        const int begin = edgecnn_max(from, 0), end = edgecnn_min(from + p->kernel, p->length);
+        for (int c = 0; c < p->channels; c += 4) {
+            uint32_t y = low;
+            const int8_t *x = input + begin * p->channels + c;
+            EDGECNN_UNROLL(2)
+            for (int at = begin; at < end; ++at, x += p->channels)
+                y = edgecnn_max_4(y, edgecnn_load4(x));
+            edgecnn_store4(output + c, p->clamp_max < 127 ? edgecnn_min_4(y, high) : y);
         }
     }
 }

@@ -15,6 +15,11 @@ def x86_suffix(target: Target) -> str:
     return "_vnni" if target.vnni else "_avx2" if target.avx2 else ""
 
 
+def _dsp_suffix(op: MaxPool1D | ReduceMax, target: Target) -> str:
+    """How kernels end that take four channels at a time, or nothing."""
+    return "_dsp" if target.dsp and op.output.channels % 4 == 0 else ""
+
+
 def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str, suffix: str = "") -> None:
     emitter.include(f"edgecnn_reduce{suffix}.h")
     value, window = op.inputs[0], op.window
@@ -34,7 +39,7 @@ def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str, suffi
 
 @emit.register
 def _max_pool(op: MaxPool1D, emitter: Emitter) -> None:
-    _pooling(op, emitter, "edgecnn_max_pool", x86_suffix(emitter.target))
+    _pooling(op, emitter, "edgecnn_max_pool", _dsp_suffix(op, emitter.target) or x86_suffix(emitter.target))
 
 
 @emit.register
@@ -70,7 +75,7 @@ def _mean(op: Mean, emitter: Emitter) -> None:
 
 @emit.register
 def _reduce_max(op: ReduceMax, emitter: Emitter) -> None:
-    suffix = "_neon" if emitter.target.neon and op.output.channels % 8 == 0 else ""
+    suffix = "_neon" if emitter.target.neon and op.output.channels % 8 == 0 else _dsp_suffix(op, emitter.target)
     suffix = suffix or x86_suffix(emitter.target)
     emitter.include(f"edgecnn_reduce{suffix}.h")
     value = op.inputs[0]
