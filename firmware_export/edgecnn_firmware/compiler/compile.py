@@ -13,6 +13,7 @@ from edgecnn_firmware.compiler.lowering.lower import lower_model
 from edgecnn_firmware.compiler.ops.movement import Move, Part
 from edgecnn_firmware.compiler.ops.value import Graph, Op
 from edgecnn_firmware.compiler.passes import run_passes
+from edgecnn_firmware.compiler.passes.use_winograd import use_winograd
 from edgecnn_firmware.compiler.plan.arena import Arena, Block, Sharing, blocks_of, lower_bound, plan_arena
 from edgecnn_firmware.compiler.plan.overlap import ANYWHERE, least_distance
 from edgecnn_firmware.compiler.stripes.choose import with_stripes
@@ -43,8 +44,8 @@ def compile_model(
         prefix: C prefix of every public name.
         profile: whose rounding is repeated: `litert` (LiteRT's reference kernels) or `tflm` (TFLite Micro's).
         target: one of `targets.TARGETS`.
-        optimize: `speed` specializes the code of every layer, `balanced` lets layers of one shape share it, `size` keeps
-            one copy of each kernel for all layers.
+        optimize: `speed` specializes the code of every layer and takes more flash for fewer products where the target can,
+            `balanced` lets layers of one shape share code, `size` keeps one copy of each kernel for all layers.
         input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
         least_ram: run ops in stripes of rows where that makes the arena smaller: less memory, more instructions.
         checksum: write a function `PREFIX_crc32` over the constants too.
@@ -85,6 +86,8 @@ def compile_graph(
     """Plan and emit a graph that was lowered with `profile`; arguments as `compile_model`."""
     found = find_target(target)
     graph = with_own_outputs(graph)
+    if not least_ram:
+        graph = use_winograd(graph, found, optimize)
     arena, scratch = plan(graph, found, input_in_arena=input_in_arena)
     if least_ram:
         striped = in_stripes(graph, found, arena.bytes, input_in_arena=input_in_arena)

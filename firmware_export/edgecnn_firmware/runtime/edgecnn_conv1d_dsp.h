@@ -44,6 +44,8 @@
     "smlad r9, lr, r3, r9\n"                                                                                           \
     "smlad r7, r2, r12, r7\n"                                                                                          \
     "smlad r11, lr, r12, r11\n"
+/* So many of them: counted by the assembler, since compilers need not take strings of more than 4,095 characters. */
+#define EDGECNN_PAIRS(count) ".rept " count "\n" EDGECNN_PAIR ".endr\n"
 
 /* The same as the C below, sixteen pairs of products a turn, in four chunks. Every register is in use, so that the end
  * of the loop waits on the stack. What is no whole turn enters at a later chunk: edgecnn_dot_2x4_N for N chunks
@@ -58,17 +60,23 @@ edgecnn_dot_entry edgecnn_dot_2x4_0, edgecnn_dot_2x4_1, edgecnn_dot_2x4_2, edgec
 __asm__(".pushsection .text.edgecnn_dot_2x4, \"ax\", %progbits\n"
         ".syntax unified\n"
         ".thumb\n"
-        ".balign 4\n" EDGECNN_DOT_ENTRY("1", "5") EDGECNN_DOT_ENTRY("2", "4") EDGECNN_DOT_ENTRY("3", "3")
-            EDGECNN_DOT_ENTRY("0", "2") "1:\n" EDGECNN_PAIR "2:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
-                                        "3:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
-                                        "4:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR
-                                        "5:\n" EDGECNN_PAIR EDGECNN_PAIR EDGECNN_PAIR "ldr r3, [sp]\n"
-                                        "cmp r0, r3\n"
-                                        "bne 1b\n"
-                                        "ldr r3, [sp, #4]\n"
-                                        "stmia r3, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
-                                        "pop {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-                                        ".popsection\n");
+        ".balign 4\n"               /* */
+        EDGECNN_DOT_ENTRY("1", "5") /* */
+        EDGECNN_DOT_ENTRY("2", "4") /* */
+        EDGECNN_DOT_ENTRY("3", "3") /* */
+        EDGECNN_DOT_ENTRY("0", "2") /* */
+        "1:\n" EDGECNN_PAIRS("1")   /* */
+        "2:\n" EDGECNN_PAIRS("4")   /* */
+        "3:\n" EDGECNN_PAIRS("4")   /* */
+        "4:\n" EDGECNN_PAIRS("4")   /* */
+        "5:\n" EDGECNN_PAIRS("3")   /* */
+        "ldr r3, [sp]\n"
+        "cmp r0, r3\n"
+        "bne 1b\n"
+        "ldr r3, [sp, #4]\n"
+        "stmia r3, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "pop {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        ".popsection\n");
 
 EDGECNN_INLINE void edgecnn_dot_2x4(const uint32_t *x, const uint32_t *w, int words, int32_t *sums) {
     switch (words / 8 % 4) {

@@ -16,7 +16,7 @@ enum edgecnn_form {
     /* TFLite's two roundings as they are; table: {multiplier, bias, shift (positive: left)}. */
     EDGECNN_TWICE,
     /* round(sum * multiplier + addend) as float32; table: the bits of {multiplier, addend}. Proved equal to the
-     * reference for one rounding of float32 and for float64. Only kernels for AVX-512 VNNI have it. */
+     * reference for one rounding of float32 and for float64. Only kernels for x86-64 have it. */
     EDGECNN_FLOAT_LINE,
     /* The same with another addend for sums below a limit; table: {multiplier, addend, limit, addend below}. */
     EDGECNN_SIGNED_FLOAT_LINE
@@ -33,6 +33,27 @@ typedef struct {
 
 /* Words of the table for one channel. */
 EDGECNN_INLINE int edgecnn_table_words(const edgecnn_requantization *r) { return r->form == EDGECNN_LINE ? 2 : 3; }
+
+EDGECNN_INLINE int edgecnn_is_float(const edgecnn_requantization *r) {
+    return r->form == EDGECNN_FLOAT_LINE || r->form == EDGECNN_SIGNED_FLOAT_LINE;
+}
+
+/* One sum as vectors make floats of it, from -129 to 128; t: the channel's place in a table by columns of `lanes`. */
+EDGECNN_INLINE int32_t edgecnn_requantize_float(const edgecnn_requantization *r, int32_t sum, const int32_t *t,
+                                                int lanes) {
+    const int below = r->form == EDGECNN_SIGNED_FLOAT_LINE && sum < t[2 * lanes];
+    union {
+        int32_t bits;
+        float number;
+    } multiplier, addend;
+    double y;
+    multiplier.bits = t[0];
+    addend.bits = t[below ? 3 * lanes : lanes];
+    y = (double)sum * (double)multiplier.number + (double)addend.number;
+    y = y < -129.0 ? -129.0 : y > 128.0 ? 128.0 : y;
+    /* Truncation rounds down what is positive. */
+    return (int32_t)(y + 256.5) - 256;
+}
 
 /* 2^scale times the sum of products of one output channel, without its bias -> int8, as int32. */
 EDGECNN_STEP int32_t edgecnn_requantize_scaled(const edgecnn_requantization *r, int channel, int32_t scaled,

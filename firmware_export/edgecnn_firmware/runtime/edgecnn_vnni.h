@@ -119,10 +119,6 @@ EDGECNN_INLINE int edgecnn_vnni_wide(const edgecnn_requantization *r) {
     return r->form == EDGECNN_LINE && r->shift >= r->pre_shift;
 }
 
-EDGECNN_INLINE int edgecnn_vnni_is_float(const edgecnn_requantization *r) {
-    return r->form == EDGECNN_FLOAT_LINE || r->form == EDGECNN_SIGNED_FLOAT_LINE;
-}
-
 /* Words of the table for sixteen channels, in sixteens:
  * wide: multipliers; then addends times 2^(32 - pre_shift) as int64, first of even channels, then of odd ones;
  * EDGECNN_LINE otherwise: multipliers, addends;
@@ -168,7 +164,7 @@ EDGECNN_INLINE __m512i edgecnn_vnni_requantize(const edgecnn_requantization *r, 
     __m512i even = _mm512_mul_epi32(x, t->even);
     __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), t->odd);
     __m512i high, y;
-    if (edgecnn_vnni_is_float(r)) {
+    if (edgecnn_is_float(r)) {
         __m512i addends = t->first;
         if (r->form == EDGECNN_SIGNED_FLOAT_LINE)
             addends = _mm512_mask_mov_epi32(addends, _mm512_cmplt_epi32_mask(sums, t->second), t->third);
@@ -223,25 +219,12 @@ EDGECNN_INLINE edgecnn_vnni_table edgecnn_vnni_load_table(const edgecnn_requanti
     return t;
 }
 
-/* One sum as vectors make floats of it, from -129 to 128; t: the channel's column. */
-EDGECNN_INLINE int32_t edgecnn_vnni_round(const edgecnn_requantization *r, int32_t sum, const int32_t *t) {
-    const int below = r->form == EDGECNN_SIGNED_FLOAT_LINE && sum < t[32];
-    float multiplier, addend;
-    double y;
-    __builtin_memcpy(&multiplier, t, 4);
-    __builtin_memcpy(&addend, t + (below ? 48 : 16), 4);
-    y = (double)sum * (double)multiplier + (double)addend;
-    y = y < -129.0 ? -129.0 : y > 128.0 ? 128.0 : y;
-    /* Truncation rounds down what is positive. */
-    return (int32_t)(y + 256.5) - 256;
-}
-
 /* One sum of channel `lane` of the sixteen whose table is t. */
 EDGECNN_INLINE int32_t edgecnn_vnni_requantize_one(const edgecnn_requantization *r, int32_t sum, const int32_t *t,
                                                    int lane) {
     int32_t y;
-    if (edgecnn_vnni_is_float(r)) {
-        y = edgecnn_vnni_round(r, sum, t + lane);
+    if (edgecnn_is_float(r)) {
+        y = edgecnn_requantize_float(r, sum, t + lane, 16);
     } else if (edgecnn_vnni_wide(r)) {
         const int32_t *const two = t + 16 + lane % 2 * 16 + lane / 2 * 2;
         const int64_t addend = (int64_t)(((uint64_t)(uint32_t)two[1] << 32) | (uint32_t)two[0]);

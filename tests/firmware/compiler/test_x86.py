@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgecnn_firmware.compiler.compile import compile_model
-from edgecnn_firmware.compiler.emit import vnni
+from edgecnn_firmware.compiler.emit import avx2, vnni
 from edgecnn_firmware.compiler.emit.program import Program
 from edgecnn_firmware.errors import ModelError
 
@@ -20,11 +20,12 @@ from .architectures import random_network
 from .batch import SANITIZERS, run_batch
 from .networks import NetworkWriter, Reference, random_int8
 from .test_neon import Chain, chains
+from .test_winograd import extreme_network
 
 CALLS = 4
 SEEDS = range(24)
 FEATURES = {
-    "x86-64-avx2": ("avx2",),
+    "x86-64-avx2": ("avx2", "fma"),
     "x86-64-vnni": ("avx512f", "avx512bw", "avx512vl", "avx512_vnni"),
 }
 """What each target's machine code needs, as Linux names it."""
@@ -41,6 +42,23 @@ def _models() -> dict[str, bytes]:
     found["long narrow pools"] = Chain(14, 68, 3).conv(12, 2).pool(17).conv(4).model()
     found["maxima"] = _pooled(71, "MAX_POOL_2D")
     return found
+
+
+_EXTREMES = {3: 128, 4: 131, 5: 80}
+"""Input channels by taps."""
+
+
+def _winograd_models() -> dict[str, bytes]:
+    """Convolutions that AVX2 computes in fewer products: every remainder of taps, rows, pairs, channels and pools."""
+    found = {}
+    for kernel in range(3, 9):
+        for same in (False, True):
+            rows, out, pool = 3 + 5 * kernel % 17, 7 * kernel % 40 + 1, (1, 2, 4)[kernel % 3]
+            length = rows * pool + (0 if same else kernel - 1)
+            chain = Chain(kernel, length, 21 + 2 * kernel + same).conv(out, kernel, same=same)
+            found[f"{kernel} taps{', same' * same}"] = (chain.pool(pool) if pool > 1 else chain).conv(5).model()
+    # The widest of which the requantization still has a short form.
+    return found | {f"extreme, {taps} taps": extreme_network(channels, taps) for taps, channels in _EXTREMES.items()}
 
 
 def _widths(first: int) -> dict[str, bytes]:
@@ -149,22 +167,48 @@ def test_machine_code_is_byte_equal(target: str, compiler: str, tmp_path: Path) 
     for number, checks in enumerate([SANITIZERS, ("-O2",)] if compiler == "gcc" else [("-O2",)]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _check_compiled(programs, target, folder, (*checks, *_flags(target)), compiler)
+        # AVX2 once without fused multiplication and addition, which its kernels use where they may.
+        flags = ["-mavx2"] if target == "x86-64-avx2" and checks == ("-O2",) else _flags(target)
+        _check_compiled(programs, target, folder, (*checks, *flags), compiler)
 
 
-def test_depthwise_requantizes_by_floats() -> None:
+def test_fewer_products_are_byte_equal(compiler: str, tmp_path: Path) -> None:
+    target = "x86-64-avx2"
+    programs = _compiled(_winograd_models(), target)
+    assert all("edgecnn_winograd1d_avx2.h" in program.files for program in programs[0])
+    builds = [(*SANITIZERS, "-DEDGECNN_NO_SIMD", "-DEDGECNN_NO_INLINE")] if compiler == "gcc" else []
+    if _has(target):
+        builds.append((*(SANITIZERS if compiler == "gcc" else ("-O2",)), *_flags(target)))
+    for number, flags in enumerate(builds):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _check_compiled(programs, target, folder, flags, compiler)
+
+
+def test_code_for_size_keeps_ordinary_products() -> None:
+    model = _winograd_models()["3 taps"]
+    size = compile_model(model, "model", "net", target="x86-64-avx2", optimize="size")
+    assert "edgecnn_conv1d_avx2.h" in size.files
+    assert "edgecnn_winograd1d_avx2.h" not in size.files
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_depthwise_requantizes_by_floats(target: str) -> None:
     model = _models()["depthwise"]
-    program = compile_model(model, "model", "net", target="x86-64-vnni")
+    program = compile_model(model, "model", "net", target=target)
     text = program.files[program.source]
     assert "EDGECNN_FLOAT_LINE" in text
     assert "EDGECNN_SIGNED_FLOAT_LINE" in text
 
 
-def test_depthwise_without_a_float_form_is_byte_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_depthwise_without_a_float_form_is_byte_equal(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if "gcc" not in _compilers():
         pytest.skip("gcc is not installed")
-    target = "x86-64-vnni"
-    monkeypatch.setattr(vnni, "solve_float_line", lambda *_: None)
+    for module in (vnni, avx2):
+        monkeypatch.setattr(module, "solve_float_line", lambda *_: None)
     compiled = _compiled({"depthwise": _models()["depthwise"]}, target)
     assert "FLOAT_LINE" not in compiled[0][0].files[compiled[0][0].source]
     for number, flags in enumerate([["-DEDGECNN_NO_SIMD"], *([_flags(target)] if _has(target) else [])]):

@@ -4,8 +4,10 @@ from typing import Final
 
 from edgecnn_firmware.compiler.emit.avx2 import (
     AVX2_LANES,
+    avx2_requantization,
     avx2_scratch_bytes,
     dense_avx2,
+    depthwise_avx2_scratch_bytes,
     pack_two_by_eight,
     pack_two_taps,
 )
@@ -62,7 +64,7 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
         constants = [(_INPUT, emitter.constant("weights", pack_quads(op))), starts]
     elif emitter.target.avx2 and line_of(op) is not None:
         kernel, lanes = "edgecnn_conv1d_avx2", AVX2_LANES
-        constants = [(_INPUT, emitter.constant("weights", pack_two_by_eight(op)))]
+        constants = [("const int16_t *", emitter.constant("weights", pack_two_by_eight(op)))]
     elif emitter.target.neon and line_of(op) is not None:
         kernel, lanes, options = "edgecnn_conv1d_neon", NEON_LANES, (is_small(op),)
         constants = [(_INPUT, emitter.constant("weights", pack_eights(op)))]
@@ -93,8 +95,8 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
         starts = [("const int32_t *", emitter.constant("start", pack_start(op)))]
         weights = (_INPUT, emitter.constant("weights", pack_depthwise(op)))
     elif emitter.target.avx2 and has_eights(op):
-        kernel, lanes = "edgecnn_depthwise1d_avx2", AVX2_LANES
-        weights = (_INPUT, emitter.constant("weights", pack_two_taps(op)))
+        kernel = "edgecnn_depthwise1d_avx2"
+        weights = ("const int16_t *", emitter.constant("weights", pack_two_taps(op)))
     elif emitter.target.neon and has_eights(op):
         kernel, lanes, options = "edgecnn_depthwise1d_neon", NEON_LANES, (is_small(op),)
         weights = (_INPUT, emitter.constant("weights", op.weights))
@@ -107,8 +109,12 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     pointers = [(_INPUT, emitter.pointer(op.inputs[0])), weights, *starts, (_OUTPUT, emitter.pointer(op.output))]
     if needs(op, emitter.target).scratch_bytes:
         pointers.append((_OUTPUT, emitter.scratch(op)))
-    is_vnni = kernel.endswith("_vnni")
-    requantization = vnni_requantization(op, emitter) if is_vnni else requantization_of(op, emitter, lanes)
+    if kernel.endswith("_vnni"):
+        requantization = vnni_requantization(op, emitter)
+    elif kernel.endswith("_avx2"):
+        requantization = avx2_requantization(op, emitter)
+    else:
+        requantization = requantization_of(op, emitter, lanes)
     emitter.layer(Layer(op.number, kernel, window, options, requantization, tuple(pointers)))
 
 
@@ -175,6 +181,8 @@ def _depthwise1d_needs(op: Depthwise1D, target: Target) -> Needs:
         return Needs(neon_scratch_bytes(op), copies=True)
     if target.vnni and is_vnni_depthwise(op):
         return Needs(vnni_scratch_bytes(op), copies=True)
+    if target.avx2 and has_eights(op):
+        return Needs(depthwise_avx2_scratch_bytes(op), copies=True)
     return Needs()
 
 
@@ -213,7 +221,7 @@ def window_fields(
         "pad_before": window.pad_before,
         "pool": pool,
         # Only padding reads it.
-        "zero_point": 0 if direct and not emitter.target.vnni else value.affine.zero_point,
+        "zero_point": 0 if direct and not (emitter.target.vnni or emitter.target.avx2) else value.affine.zero_point,
         "direct": int(direct),
     }
 

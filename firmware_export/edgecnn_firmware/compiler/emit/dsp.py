@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Products
 
 _GROUP: Final = 4
@@ -50,13 +51,27 @@ def pack_pairs(op: Products) -> npt.NDArray[np.uint32]:
     out, products = weights.shape
     padded = np.zeros((-(-out // _GROUP) * _GROUP, -(-products // 8) * 8), np.int64)
     padded[:out, :products] = weights
-    # (group, channel pair, channel of the pair, four products, product)
-    parts = padded.reshape(-1, 2, 2, padded.shape[1] // 4, 4)
+    return pair_words(in_fours(padded))
+
+
+def in_fours(weights: Int64) -> Int64:
+    """`(..., products)` of which every four products 0, 1, 2, 3 become 0, 2, 1, 3, as SXTB16 parts inputs."""
+    fours = weights.reshape(*weights.shape[:-1], -1, 4)[..., [0, 2, 1, 3]]
+    ordered: Int64 = fours.reshape(weights.shape)
+    return ordered
+
+
+def pair_words(weights: Int64) -> npt.NDArray[np.uint32]:
+    """Words of two output channels and two products next to each other: `(groups, products / 2, 2)`.
+
+    Args:
+        weights: `(out, products)`, multiples of 4 and 2.
+    """
+    # (group, channel pair, channel of the pair, word, half)
+    parts = weights.reshape(-1, 2, 2, weights.shape[1] // 2, 2)
     halves = (parts[:, :, 0] + 256 * parts[:, :, 1]) & 0xFFFF
-    # Words hold products 0 and 2, then 1 and 3.
-    words = halves[..., [0, 1]] | halves[..., [2, 3]] << 16
-    ordered: npt.NDArray[np.uint32] = words.transpose(0, 2, 3, 1).astype(np.uint32)
-    return ordered.reshape(len(ordered), -1, 2)
+    words = halves[..., 0] | halves[..., 1] << 16
+    return np.ascontiguousarray(words.transpose(0, 2, 1).astype(np.uint32))
 
 
 def has_fours(op: Depthwise1D) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn_firmware.compiler.arithmetic.fixed_point import Int64
+from edgecnn_firmware.compiler.arithmetic.float_line import FloatLine
 from edgecnn_firmware.compiler.arithmetic.requantization import (
     Line,
     Requantization,
@@ -104,6 +105,26 @@ def by_columns(table: npt.NDArray[np.int32], lanes: int) -> npt.NDArray[np.int32
     padded = np.zeros((-(-channels // lanes) * lanes, words), np.int32)
     padded[:channels] = table
     return np.ascontiguousarray(padded.reshape(-1, lanes, words).transpose(0, 2, 1))
+
+
+def float_fields(line: FloatLine, emitter: Emitter, lanes: int) -> dict[str, object]:
+    """Emit the table of a float form by columns of `lanes`; the fields of its `edgecnn_requantization`.
+
+    Words of the table are floats, and a limit.
+    """
+    emitter.include("edgecnn_requantize.h")
+    columns = [line.multipliers.view(np.int32), line.addends.view(np.int32)]
+    if line.limits is not None:
+        columns += [line.limits, line.lower.view(np.int32)]
+    return {
+        "form": "EDGECNN_FLOAT_LINE" if line.limits is None else "EDGECNN_SIGNED_FLOAT_LINE",
+        "table": emitter.constant("requantize", by_columns(np.stack(columns, axis=1), lanes)),
+        "pre_shift": 0,
+        "shift": 0,
+        "offset": 0,
+        "clamp_min": line.clamp_min,
+        "clamp_max": line.clamp_max,
+    }
 
 
 def _line(line: Line) -> tuple[dict[str, object], npt.NDArray[np.int32]]:

@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn_firmware.compiler.arithmetic.float_line import FloatLine, solve_float_line
+from edgecnn_firmware.compiler.arithmetic.float_line import solve_float_line
 from edgecnn_firmware.compiler.emit.context import Emitter
 from edgecnn_firmware.compiler.emit.layers import Layer
-from edgecnn_firmware.compiler.emit.requantization import line_of
+from edgecnn_firmware.compiler.emit.requantization import float_fields, line_of
 from edgecnn_firmware.compiler.ops.convolution import Conv1D, Dense, Depthwise1D, Products
 from edgecnn_firmware.errors import ModelError
 
@@ -72,7 +72,7 @@ def vnni_requantization(op: Products, emitter: Emitter) -> dict[str, object]:
     if isinstance(op, Depthwise1D):
         found = solve_float_line(op.requantization, op.folded_bias, lowest, highest)
         if found is not None:
-            return _float_fields(emitter, found)
+            return float_fields(found, emitter, VNNI_LANES)
     multipliers, addends = _sixteens(line.multipliers), _sixteens(line.addends)
     columns = [multipliers, addends]
     if line.drops is not None:
@@ -92,22 +92,6 @@ def vnni_requantization(op: Products, emitter: Emitter) -> dict[str, object]:
         "offset": 0,
         "clamp_min": op.requantization.clamp_min,
         "clamp_max": op.requantization.clamp_max,
-    }
-
-
-def _float_fields(emitter: Emitter, line: FloatLine) -> dict[str, object]:
-    """The same for a float form: words of the table are floats, and a limit."""
-    columns = [line.multipliers.view(np.int32), line.addends.view(np.int32)]
-    if line.limits is not None:
-        columns += [line.limits, line.lower.view(np.int32)]
-    return {
-        "form": "EDGECNN_FLOAT_LINE" if line.limits is None else "EDGECNN_SIGNED_FLOAT_LINE",
-        "table": emitter.constant("requantize", np.concatenate([_sixteens(column) for column in columns], axis=1)),
-        "pre_shift": 0,
-        "shift": 0,
-        "offset": 0,
-        "clamp_min": line.clamp_min,
-        "clamp_max": line.clamp_max,
     }
 
 

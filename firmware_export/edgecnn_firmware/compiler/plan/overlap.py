@@ -14,6 +14,7 @@ from edgecnn_firmware.compiler.ops.pooling import AveragePool1D, MaxPool1D
 from edgecnn_firmware.compiler.ops.reduction import Mean, ReduceMax
 from edgecnn_firmware.compiler.ops.stripes import Stripes
 from edgecnn_firmware.compiler.ops.value import Op
+from edgecnn_firmware.compiler.ops.winograd import Winograd1D
 
 ANYWHERE: Final = 1 << 40
 """Beyond any arena."""
@@ -45,6 +46,21 @@ def _conv1d(op: Conv1D, position: int, gathers: bool) -> int | None:  # noqa: AR
             continue
         first_read = max(0, row * window.stride - window.pad_before) * channels
         distance = max(distance, written - first_read)
+    return distance
+
+
+@least_distance.register
+def _winograd1d(op: Winograd1D, position: int, gathers: bool) -> int | None:  # noqa: ARG001
+    window, channels, out = op.window, op.inputs[0].channels, op.outputs_per_row
+    rows = op.output.elements // out * op.pool
+    group = 4 * window.dilation
+    written, distance = 0, -op.inputs[0].bytes
+    # Four rows, `dilation` apart, are read before the first of them is written; then the four behind them.
+    for first in (row for row in range(rows) if row % group < window.dilation):
+        first_read = max(0, first - window.pad_before) * channels
+        distance = max(distance, written - first_read)
+        last = min(first + 3 * window.dilation, rows - 1)
+        written = max(written, (last // op.pool + 1) * out)
     return distance
 
 
