@@ -17,7 +17,7 @@ from edgecnn_firmware.boards.run import Run
 from edgecnn_firmware.boards.targets import target_named
 from edgecnn_firmware.boards.toolchain import Prefer, find_toolchain
 from edgecnn_firmware.compiler.compile import compile_model
-from edgecnn_firmware.compiler.emit.program import Program, in_arena, parameter_names
+from edgecnn_firmware.compiler.emit.program import Optimize, Program, in_arena, parameter_names
 from edgecnn_firmware.compiler.ops.value import Value
 from edgecnn_firmware.compiler.oracle import Oracle
 from edgecnn_firmware.errors import SettingsError
@@ -181,6 +181,7 @@ def measure_model(
     work: Path,
     *,
     kernels: str | None = None,
+    optimize: Optimize = "balanced",
     least_ram: bool = False,
     inputs: int = 3,
     seed: int = 0,
@@ -193,6 +194,7 @@ def measure_model(
         board: one of `targets.TARGETS`.
         work: an existing folder.
         kernels: the compiler's target; by default the one that suits the board.
+        optimize: as of the compiler.
         least_ram: as of the compiler.
         inputs: how many.
         seed: of the inputs: uniform int8, or standard normal for float inputs.
@@ -202,7 +204,7 @@ def measure_model(
     """
     target_named(board)
     chosen = kernels or KERNELS_OF_BOARD.get(board, "portable")
-    program = compile_model(data, name, "net", target=chosen, least_ram=least_ram)
+    program = compile_model(data, name, "net", target=chosen, optimize=optimize, least_ram=least_ram)
     rng = np.random.default_rng(seed)
     calls = [[_random(rng, value) for value in program.graph.inputs] for _ in range(inputs)]
     found = measure_program(program, board, [b"".join(array.tobytes() for array in call) for call in calls], work=work)

@@ -10,7 +10,11 @@ _KEPT_FAULTS = 32
 
 
 class Watch:
-    """Hooks that gather forbidden accesses: one fault per instruction and kind, at most 32."""
+    """Hooks that gather forbidden accesses: one fault per instruction and kind, at most 32.
+
+    Unicorn 2.1.4 with a hook on writes goes wrong behind a conditional store in an IT block of Thumb code. GCC writes none
+    with `-fno-if-conversion -fno-if-conversion2`.
+    """
 
     def __init__(self, cpu: Any, pc: int, places: Places, flash: tuple[Span, ...], functions: FunctionIndex) -> None:
         unicorn = load("unicorn", "watching accesses")

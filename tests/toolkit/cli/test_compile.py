@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -29,6 +30,7 @@ def test_compile_writes_the_files_and_says_what_they_cost(shared_models: Path, t
         (["--target", "z80"], "target 'z80': expected one of portable, armv7e-m"),
         (["--rounding", "up"], "rounding 'up': expected one of litert, tflm"),
         (["--name", "9lives"], "prefix '9lives': expected a C name"),
+        (["--least-ram", "--target", "aarch64"], "target 'aarch64' with least RAM: its kernels copy whole inputs"),
     ],
 )
 def test_wrong_choices_end_in_one_line(
@@ -54,11 +56,55 @@ def test_a_file_where_the_folder_should_be_stays(
     assert (tmp_path / "c").read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("unicorn") is None, reason="unicorn is not installed")
-@pytest.mark.skipif(
-    shutil.which("arm-none-eabi-gcc") is None and importlib.util.find_spec("ziglang") is None,
-    reason="no cross compiler is installed",
+def test_least_ram_keeps_the_layers_and_shrinks_the_arena(shared_models: Path, tmp_path: Path) -> None:
+    found = []
+    for number, options in enumerate(([], ["--least-ram"])):
+        model, folder = str(shared_models / "tcn_b1.tflite"), str(tmp_path / str(number))
+        done = CliRunner().invoke(edgecnn, ["compile", model, "-o", folder, *options, "--json"])
+        assert done.exit_code == 0, done.output
+        found.append(json.loads(done.stdout))
+    usual, least = found
+    assert 2 * least["arena_bytes"] < usual["arena_bytes"]
+    assert [layer["op"] for layer in least["layers"]] == [layer["op"] for layer in usual["layers"]]
+    assert least["macs"] == usual["macs"] == sum(layer["macs"] for layer in least["layers"])
+
+
+on_a_board = pytest.mark.skipif(
+    importlib.util.find_spec("unicorn") is None
+    or (shutil.which("arm-none-eabi-gcc") is None and importlib.util.find_spec("ziglang") is None),
+    reason="unicorn or a cross compiler is not installed",
 )
+
+
+def _inspected(model: Path, *options: str) -> dict[str, Any]:
+    done = CliRunner().invoke(edgecnn, ["inspect", str(model), "--board", "cortex-m4", *options, "--json"])
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["byte_equal"] is True
+    return found
+
+
+@on_a_board
+def test_inspect_compares_ways_to_compile(shared_models: Path) -> None:
+    model = shared_models / "har_b1.tflite"
+    usual, speed, least = (_inspected(model, *options) for options in ([], ["--optimize", "speed"], ["--least-ram"]))
+    assert speed["instructions"] < 0.8 * usual["instructions"]
+    assert speed["flash_bytes"] > usual["flash_bytes"]
+    assert least["ram_bytes"] < 0.85 * usual["ram_bytes"]
+    assert least["instructions"] < 1.1 * usual["instructions"]
+    # What runs in stripes is counted layer by layer too.
+    assert [layer["macs"] for layer in least["layers"]] == [layer["macs"] for layer in usual["layers"]]
+    assert sum(layer["instructions"] for layer in least["layers"]) == pytest.approx(least["instructions"], rel=0.01)
+
+
+@pytest.mark.parametrize("option", [["--optimize", "speed"], ["--least-ram"], ["--kernels", "portable"]])
+def test_ways_to_compile_need_a_board(option: list[str]) -> None:
+    done = CliRunner().invoke(edgecnn, ["inspect", "model.tflite", *option])
+    assert done.exit_code == 2
+    assert f"{option[0]} needs --board" in done.output
+
+
+@on_a_board
 def test_inspect_counts_on_a_board(shared_models: Path) -> None:
     model = str(shared_models / "har_b1.tflite")
     done = CliRunner().invoke(edgecnn, ["inspect", model, "--board", "cortex-m4", "--json"])

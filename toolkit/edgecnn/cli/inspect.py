@@ -3,7 +3,7 @@
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -20,15 +20,24 @@ from edgecnn.cli.console import JSON, print_json, print_table
 @click.option(
     "--kernels", help="Kernels to compile for the board (see compile --target).  [default: those of the board]"
 )
+@click.option("--optimize", type=click.Choice(["speed", "balanced", "size"]), help="For the board, as of compile.")
 @click.option("--least-ram", is_flag=True, help="Compile for the board with least RAM (see compile --least-ram).")
 @JSON
-def command(model: Path, board: str | None, kernels: str | None, least_ram: bool, as_json: bool) -> None:
+def command(
+    model: Path,
+    board: str | None,
+    kernels: str | None,
+    optimize: Literal["speed", "balanced", "size"] | None,
+    least_ram: bool,
+    as_json: bool,
+) -> None:
     """Show the ops, shapes, parameters, MACs and bytes of a .tflite file."""
     if board is not None:
-        _on_board(model, board, kernels, least_ram, as_json)
+        _on_board(model, board, kernels, optimize or "balanced", least_ram, as_json)
         return
-    if kernels is not None or least_ram:
-        raise click.UsageError(f"{'--least-ram' if least_ram else '--kernels'} needs --board")
+    for option, given in (("--kernels", kernels), ("--optimize", optimize), ("--least-ram", least_ram)):
+        if given:
+            raise click.UsageError(f"{option} needs --board")
     from edgecnn_firmware.tflite.inspect import ModelSummary, op_rows, summarize
     from edgecnn_firmware.tflite.reader import read_model
 
@@ -45,13 +54,22 @@ def command(model: Path, board: str | None, kernels: str | None, least_ram: bool
     click.echo("full int8" if summary.is_full_int8 else f"not full int8: {summary.int8_obstacle}")
 
 
-def _on_board(model: Path, board: str, kernels: str | None, least_ram: bool, as_json: bool) -> None:
+def _on_board(
+    model: Path,
+    board: str,
+    kernels: str | None,
+    optimize: Literal["speed", "balanced", "size"],
+    least_ram: bool,
+    as_json: bool,
+) -> None:
     from edgecnn_firmware.boards.program import measure_model
     from edgecnn_firmware.compiler.report import memory_map
 
     with tempfile.TemporaryDirectory(prefix="edgecnn_board_") as folder:
         data, work = model.read_bytes(), Path(folder)
-        program, found = measure_model(data, str(model), board, work, kernels=kernels, least_ram=least_ram)
+        program, found = measure_model(
+            data, str(model), board, work, kernels=kernels, optimize=optimize, least_ram=least_ram
+        )
     layers = [
         {
             "number": number,
