@@ -2,12 +2,14 @@
 
     python benchmarks/firmware.py --models PATH/models --work /tmp/firmware
 
-One run makes the whole page; `--render-only` draws it again from the JSON.
+One run makes the whole page; `--render-only` draws it again from the JSON, `--host-only` measures this machine again and
+keeps the boards' rows.
 """
 
 import argparse
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -24,7 +26,8 @@ from edgecnn_bench.environment import installed, measure_environment
 from edgecnn_firmware.boards.program import BoardMeasurement, measure_program
 from edgecnn_firmware.compiler.compile import compile_model
 from edgecnn_firmware.compiler.oracle import Oracle
-from edgecnn_firmware.errors import MissingDependency
+from edgecnn_firmware.errors import EdgeCnnError, MissingDependency
+from hide_avx512 import HIDDEN_FROM_GLIBC, Hidden
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MODELS: Final = ("har", "ecg", "ds", "tcn")
@@ -33,6 +36,13 @@ BOARDS: Final = (
     *(("cortex-m55", "armv8.1-m-mve"), ("cortex-m3", "portable"), ("cortex-m0plus", "portable")),
     *(("rv32imc", "portable"), ("aarch64", "portable"), ("aarch64", "aarch64"), ("aarch64-dotprod", "aarch64")),
 )
+WAYS: Final[dict[str, dict[str, Any]]] = {
+    "": {},
+    "input in arena": {"input_in_arena": True},
+    "least RAM": {"least_ram": True},
+    "for speed": {"optimize": "speed"},
+}
+"""How the compiler is called besides."""
 SEED: Final = 0
 INPUTS: Final = 5
 FLAGS: Final = ("-O2",)
@@ -53,6 +63,9 @@ HOST_CALLS: Final = 100
 EXTENSION: Final = ", extension"
 """How rows end whose calls go through the extension module."""
 CACHE_LINE: Final = 64
+WITHOUT_AVX512: Final = "--without-avx512"
+Build: TypeAlias = tuple[str, list[str], str]
+"""Label, compiler command and target."""
 
 
 def main() -> None:
@@ -62,13 +75,22 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/firmware_benchmark"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     parser.add_argument("--render-only", action="store_true", help="draw the page again from its JSON")
+    parser.add_argument("--host-only", action="store_true", help="measure this machine only, keep the boards' rows")
+    parser.add_argument(WITHOUT_AVX512, action="store_true", help="print this machine's times without AVX-512 as JSON")
     arguments = parser.parse_args()
     found = arguments.out / "firmware.json"
     if not arguments.render_only:
         if arguments.models is None:
             parser.error("--models is needed to measure")
         arguments.work.mkdir(parents=True, exist_ok=True)
-        document = measure(arguments.models, arguments.work)
+        if arguments.without_avx512:
+            print(json.dumps(hidden_host(arguments.models, arguments.work)))
+            return
+        if arguments.host_only:
+            document = json.loads(found.read_text(encoding="utf-8"))
+            document |= described() | measure_host(arguments.models, arguments.work)
+        else:
+            document = measure(arguments.models, arguments.work)
         found.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     page = render(json.loads(found.read_text(encoding="utf-8")))
     (arguments.out / "firmware.md").write_text(page, encoding="utf-8")
@@ -81,32 +103,60 @@ def measure(models: Path, work: Path) -> dict[str, Any]:
     for name in MODELS:
         data = (models / f"{name}_b1.tflite").read_bytes()
         for board, target in BOARDS:
-            for in_arena in (False, True) if board == "cortex-m4" and target == "armv7e-m" else (False,):
-                row = on_board(name, data, board, target, work, in_arena=in_arena)
+            for way in WAYS if board == "cortex-m4" and target == "armv7e-m" else ("",):
+                row = on_board(name, data, board, target, work, way)
                 rows.append(row)
                 print(
                     name, board, target, "instructions", row.get("instructions"), row.get("reason", ""), file=sys.stderr
                 )
-    host = [on_host(name, (models / f"{name}_b1.tflite").read_bytes(), work) for name in MODELS]
     return {
-        "environment": measure_environment().model_dump(mode="json"),
-        "libraries": installed(("ai-edge-litert", "unicorn", "ziglang", "numpy")),
+        **described(),
         "qemu": _first_line("qemu-system-arm", "--version"),
         "seed": SEED,
         "inputs": INPUTS,
         "boards": rows,
-        "host": host,
+        **measure_host(models, work),
     }
 
 
-def on_board(name: str, data: bytes, board: str, target: str, work: Path, *, in_arena: bool) -> dict[str, Any]:
+def described() -> dict[str, Any]:
+    """This machine and what is installed."""
+    return {
+        "environment": measure_environment().model_dump(mode="json"),
+        "libraries": installed(("ai-edge-litert", "unicorn", "ziglang", "numpy")),
+    }
+
+
+def measure_host(models: Path, work: Path) -> dict[str, Any]:
+    """This machine as it is, and, where it has AVX-512 that can be hidden, in another process without."""
+    builds = _host_builds()
+    host = [on_host(name, (models / f"{name}_b1.tflite").read_bytes(), work, builds) for name in MODELS]
+    if "avx512f" not in _cpu_flags():
+        return {"host": host, "host_without_avx512": {"reason": "this processor has no AVX-512 to hide"}}
+    command = [sys.executable, __file__, "--models", str(models), "--work", str(work), WITHOUT_AVX512]
+    environment = {**os.environ, **HIDDEN_FROM_GLIBC}
+    made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)  # noqa: S603
+    return {"host": host, "host_without_avx512": json.loads(made.stdout)}
+
+
+def hidden_host(models: Path, work: Path) -> dict[str, Any]:
+    """Times without AVX-512, and what shows that it was hidden. Its own process: LiteRT asks for CPUID once."""
+    try:
+        hidden = Hidden(work)
+    except EdgeCnnError as error:
+        return {"reason": str(error)}
+    rows = [on_host(name, (models / f"{name}_b1.tflite").read_bytes(), work, _avx2_builds(), hidden) for name in MODELS]
+    return {"replaced": hidden.replaced, "answered": hidden.answered, "host": rows}
+
+
+def on_board(name: str, data: bytes, board: str, target: str, work: Path, way: str) -> dict[str, Any]:
     """One network on one board, its outputs checked against the numpy oracle."""
-    program = compile_model(data, name, name, target=target, input_in_arena=in_arena)
+    program = compile_model(data, name, name, target=target, **WAYS[way])
     rng = np.random.default_rng(SEED)
     windows = [rng.integers(-128, 128, program.graph.inputs[0].shape, dtype=np.int8) for _ in range(INPUTS)]
-    place = work / f"{name}_{board}_{target}_{int(in_arena)}"
+    place = work / f"{name}_{board}_{target}_{way.replace(' ', '_')}"
     place.mkdir(exist_ok=True)
-    row: dict[str, Any] = {"model": name, "board": board, "kernels": target, "input_in_arena": in_arena}
+    row: dict[str, Any] = {"model": name, "board": board, "kernels": target, "way": way}
     try:
         found = measure_program(program, board, [window.tobytes() for window in windows], work=place, flags=FLAGS)
     except MissingDependency as error:
@@ -134,10 +184,11 @@ def _figures(found: BoardMeasurement) -> dict[str, Any]:
     }
 
 
-def on_host(name: str, data: bytes, work: Path) -> dict[str, Any]:
+def on_host(name: str, data: bytes, work: Path, builds: list[Build], hidden: Hidden | None = None) -> dict[str, Any]:
     """Time the compiled C and LiteRT's XNNPACK in turns, one thread, in one process.
 
-    The C is called in two ways: through ctypes, and as a method of an extension module, as LiteRT is.
+    The C is called in two ways: through ctypes, and as a method of an extension module, as LiteRT is. Where AVX-512 is
+    hidden, LiteRT's kernels are sampled before.
     """
     import ctypes
 
@@ -148,10 +199,11 @@ def on_host(name: str, data: bytes, work: Path) -> dict[str, Any]:
     detail = interpreter.get_input_details()[0]
     window = np.random.default_rng(SEED).integers(-128, 128, detail["shape"], dtype=np.int8)
     interpreter.set_tensor(detail["index"], window)
+    kernels = {"kernels": hidden.kernels_of(interpreter.invoke)} if hidden else {}
     runners: dict[str, Callable[[], object]] = {"litert-xnnpack": interpreter.invoke}
     keep: list[Any] = [window]
     binding = _extension(work)
-    for label, command, target in _host_builds():
+    for label, command, target in builds:
         program = compile_model(data, name, name, target=target)
         place = work / f"host_{name}_{label.replace(' ', '_')}"
         place.mkdir(exist_ok=True)
@@ -176,7 +228,7 @@ def on_host(name: str, data: bytes, work: Path) -> dict[str, Any]:
             bound = binding.bind(function, window.ctypes.data, output.ctypes.data, arena)
             runners[label + EXTENSION] = bound.invoke
     times = _in_turns(runners)
-    return {"model": name, "engines": {label: _summary(found) for label, found in times.items()}}
+    return {"model": name, **kernels, "engines": {label: _summary(found) for label, found in times.items()}}
 
 
 def _in_turns(runners: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
@@ -222,19 +274,38 @@ def _extension(work: Path) -> Any:
     return module
 
 
-def _host_builds() -> list[tuple[str, list[str], str]]:
-    """Label, compiler command and target of what this machine can run."""
-    zig = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"]
-    flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split()) if sys.platform == "linux" else set()
+def _host_builds() -> list[Build]:
+    """What this machine can run."""
+    flags = _cpu_flags()
     builds = []
-    for label, compiler in (("gcc", ["gcc"] if shutil.which("gcc") else []), ("clang", zig)):
-        if compiler:
-            builds.append((f"portable C, {label} -O3 -march=native", [*compiler, "-O3", "-march=native"], "portable"))
-            if "avx2" in flags:
-                builds.append((f"AVX2, {label} -O3 -mavx2", [*compiler, "-O3", "-mavx2"], "x86-64-avx2"))
-            if "avx512_vnni" in flags:
-                builds.append((f"VNNI, {label} -O3 -march=native", [*compiler, "-O3", "-march=native"], "x86-64-vnni"))
+    for label, compiler in _compilers():
+        builds.append((f"portable C, {label} -O3 -march=native", [*compiler, "-O3", "-march=native"], "portable"))
+        if "avx2" in flags:
+            builds.append((f"AVX2, {label} -O3 -mavx2", [*compiler, "-O3", "-mavx2"], "x86-64-avx2"))
+        if "avx512_vnni" in flags:
+            builds.append((f"VNNI, {label} -O3 -march=native", [*compiler, "-O3", "-march=native"], "x86-64-vnni"))
     return builds
+
+
+def _avx2_builds() -> list[Build]:
+    """What runs on processors with AVX2 and no AVX-512."""
+    builds = []
+    for label, compiler in _compilers():
+        level = "-mcpu=x86_64_v3" if label == "clang" else "-march=x86-64-v3"
+        name = f"{label} -O3 -march=x86-64-v3"
+        builds.append((f"portable C, {name}", [*compiler, "-O3", level], "portable"))
+        builds.append((f"AVX2, {name}", [*compiler, "-O3", level], "x86-64-avx2"))
+    return builds
+
+
+def _compilers() -> list[tuple[str, list[str]]]:
+    """GCC where it is, and the Clang that Zig brings along."""
+    zig = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"]
+    return [*([("gcc", ["gcc"])] if shutil.which("gcc") else []), ("clang", zig)]
+
+
+def _cpu_flags() -> set[str]:
+    return set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split()) if sys.platform == "linux" else set()
 
 
 def render(document: dict[str, Any]) -> str:
@@ -252,6 +323,8 @@ def render(document: dict[str, Any]) -> str:
         "  published costs per instruction, without flash wait states; an estimate (source: edgecnn_firmware/boards/cycles.py).",
         "- Flash: code and constants of the linked image less those of an image without the network. RAM: arena, state, the",
         "  caller's input buffer and the deepest stack.",
+        "- `input in arena`, `least RAM` and `for speed` are `--input-in-arena`, `--least-ram` and `--optimize speed` of",
+        "  `edgecnn compile`.",
         "- TensorFlow Lite Micro 90b983c with CMSIS-NN was built with -O2 by the same gcc and counted on the same kind of",
         "  virtual core, in another run; its figures are in brackets, those of its leanest build after a slash.",
         "",
@@ -279,12 +352,43 @@ def render(document: dict[str, Any]) -> str:
         "(`benchmarks/bound_call.c`), as `invoke()` is one of LiteRT's. Both include two readings of the clock (0.1 us), as "
         "`invoke()` does. Buffers are aligned to 64 bytes.",
         "",
+        *_host_table(document["host"]),
+        *_without_avx512(document.get("host_without_avx512")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _host_table(hosts: list[dict[str, Any]]) -> list[str]:
+    return [
         "| network | engine | n | ctypes: median us | p5 | p95 | of XNNPACK's median | extension: median us | p5 | p95 | ratio |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
+        *(row for host in hosts for row in _host_rows(host)),
     ]
-    for host in document["host"]:
-        lines += _host_rows(host)
-    return "\n".join(lines) + "\n"
+
+
+def _without_avx512(found: dict[str, Any] | None) -> list[str]:
+    """The section on processors with AVX2 only; nothing where the JSON is of before it was measured."""
+    if found is None:
+        return []
+    lines = ["", "## This machine without AVX-512", ""]
+    if "reason" in found:
+        return [*lines, f"Not measured: {found['reason']}."]
+    kernels = {name: None for host in found["host"] for name in host["kernels"]}
+    return [
+        *lines,
+        "Most processors have AVX2 and no AVX-512. Here LiteRT takes this one for such: in a process of its own, before",
+        f"the first interpreter is made, the {found['replaced']} CPUID instructions of LiteRT's library are replaced by illegal",
+        f"ones, and {found['answered']} of them that ran were answered without AVX-512's bits (`benchmarks/hide_avx512.c`). So",
+        "XNNPACK chooses its AVX2 kernels. What ran was sampled each millisecond, before the times were taken; of XNNPACK's",
+        "kernels these were met, none of which needs AVX-512:",
+        "",
+        *(f"- `{name}`" for name in sorted(kernels)),
+        "",
+        "The rest is as above; the C is compiled for `x86-64-v3`, so that it has no AVX-512 either. A processor with AVX-VNNI",
+        "would run other kernels of XNNPACK's, and one with narrower vector units or another clock differs in all rows.",
+        "",
+        *_host_table(found["host"]),
+    ]
 
 
 def _host_rows(host: dict[str, Any]) -> list[str]:
@@ -308,7 +412,9 @@ def _host_cells(found: dict[str, Any], base: float) -> str:
 
 
 def _m4_row(row: dict[str, Any]) -> str:
-    kernels = row["kernels"] + (", input in arena" if row["input_in_arena"] else "")
+    # JSON of before there were ways has a flag.
+    way = row.get("way", "input in arena" if row.get("input_in_arena") else "")
+    kernels = row["kernels"] + (f", {way}" if way else "")
     if "reason" in row:
         return f"| {row['model']} | {kernels} | not run: {row['reason']} | | | | | | | | |"
     peer = PEER["cortex-m4"][row["model"]]

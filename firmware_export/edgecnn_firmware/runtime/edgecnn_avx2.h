@@ -20,15 +20,6 @@ typedef struct {
 } edgecnn_v8;
 #endif
 
-/* The pointer itself, of which GCC knows nothing: what it points to is then loaded where it is used, and does not take
- * registers that the rows of a loop need. */
-EDGECNN_INLINE const int32_t *edgecnn_avx2_fresh(const int32_t *from) {
-#if EDGECNN_HAS_AVX2 && !defined(__clang__)
-    __asm__ volatile("" : "+r"(from));
-#endif
-    return from;
-}
-
 EDGECNN_INLINE edgecnn_v8 edgecnn_v8_zero(void) {
 #if EDGECNN_HAS_AVX2
     return _mm256_setzero_si256();
@@ -64,6 +55,65 @@ EDGECNN_INLINE edgecnn_v8 edgecnn_v8_add_pair(edgecnn_v8 sums, const int16_t *x,
 #endif
 }
 
+/* Eight channels of two rows, next to each other as 16 bits. */
+EDGECNN_INLINE edgecnn_v8 edgecnn_v8_load_rows(const int8_t *x0, const int8_t *x1) {
+#if EDGECNN_HAS_AVX2
+    const __m128i a = _mm_loadl_epi64((const __m128i *)(const void *)x0);
+    const __m128i b = _mm_loadl_epi64((const __m128i *)(const void *)x1);
+    return _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
+#else
+    edgecnn_v8 v;
+    for (int i = 0; i < 8; ++i)
+        v.lane[i] = (int32_t)((uint32_t)(uint16_t)x0[i] | (uint32_t)(uint16_t)x1[i] << 16);
+    return v;
+#endif
+}
+
+/* The same of weights; w: two numbers for each channel. */
+EDGECNN_INLINE edgecnn_v8 edgecnn_v8_load_weights(const int16_t *w) {
+#if EDGECNN_HAS_AVX2
+    return _mm256_loadu_si256((const __m256i *)(const void *)w);
+#else
+    edgecnn_v8 v;
+    for (int i = 0; i < 8; ++i)
+        v.lane[i] = (int32_t)((uint32_t)(uint16_t)w[2 * i] | (uint32_t)(uint16_t)w[2 * i + 1] << 16);
+    return v;
+#endif
+}
+
+/* What comes before b's numbers when a's lie before them: a's second and b's first. */
+EDGECNN_INLINE edgecnn_v8 edgecnn_v8_between(edgecnn_v8 a, edgecnn_v8 b) {
+#if EDGECNN_HAS_AVX2
+    return _mm256_or_si256(_mm256_srli_epi32(a, 16), _mm256_slli_epi32(b, 16));
+#else
+    for (int i = 0; i < 8; ++i)
+        a.lane[i] = (int32_t)((uint32_t)a.lane[i] >> 16 | (uint32_t)b.lane[i] << 16);
+    return a;
+#endif
+}
+
+/* Products of two numbers each with two numbers each, added. */
+EDGECNN_INLINE edgecnn_v8 edgecnn_v8_multiply(edgecnn_v8 x, edgecnn_v8 w) {
+#if EDGECNN_HAS_AVX2
+    return _mm256_madd_epi16(x, w);
+#else
+    for (int i = 0; i < 8; ++i)
+        x.lane[i] =
+            (int16_t)(x.lane[i] & 0xffff) * (int16_t)(w.lane[i] & 0xffff) + (x.lane[i] >> 16) * (w.lane[i] >> 16);
+    return x;
+#endif
+}
+
+EDGECNN_INLINE edgecnn_v8 edgecnn_v8_add(edgecnn_v8 a, edgecnn_v8 b) {
+#if EDGECNN_HAS_AVX2
+    return _mm256_add_epi32(a, b);
+#else
+    for (int i = 0; i < 8; ++i)
+        a.lane[i] += b.lane[i];
+    return a;
+#endif
+}
+
 /* y0 = (a + b) / 2 + c and y1 = (a - b) / 2 + d, where the halves are whole. */
 EDGECNN_INLINE void edgecnn_v8_butterfly(edgecnn_v8 a, edgecnn_v8 b, edgecnn_v8 c, edgecnn_v8 d, edgecnn_v8 *y0,
                                          edgecnn_v8 *y1) {
@@ -88,51 +138,67 @@ EDGECNN_INLINE edgecnn_v8 edgecnn_v8_max(edgecnn_v8 a, edgecnn_v8 b) {
 #endif
 }
 
+/* Words of the table for one channel. */
+EDGECNN_INLINE int edgecnn_v8_words(const edgecnn_requantization *r) {
+    return r->form == EDGECNN_SIGNED_FLOAT_LINE ? 4 : r->form == EDGECNN_FLOAT_LINE ? 2 : edgecnn_table_words(r);
+}
+
+/* The table of eight channels, in registers: multipliers and, of the odd channels, in even places; addends; for
+ * EDGECNN_SIGNED_LINE drops; for EDGECNN_SIGNED_FLOAT_LINE limits and the addends below them. */
 #if EDGECNN_HAS_AVX2
-/* round(sums * multipliers + addends) with one rounding before it, whatever rounding the caller has set. */
-EDGECNN_INLINE __m256i edgecnn_avx2_float(__m256i sums, __m256i multipliers, __m256i addends) {
-    enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
-#if defined(__FMA__)
-    const __m256 y =
-        _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_castsi256_ps(multipliers), _mm256_castsi256_ps(addends));
-    return _mm256_cvtps_epi32(_mm256_round_ps(y, NEAREST));
+typedef struct {
+    __m256i even, odd, first, second, third;
+} edgecnn_v8_table;
 #else
-    __m128i half[2];
-    for (int n = 0; n < 2; ++n) {
-        const __m128i sum = n ? _mm256_extracti128_si256(sums, 1) : _mm256_castsi256_si128(sums);
-        const __m128i factor = n ? _mm256_extracti128_si256(multipliers, 1) : _mm256_castsi256_si128(multipliers);
-        const __m128i addend = n ? _mm256_extracti128_si256(addends, 1) : _mm256_castsi256_si128(addends);
-        const __m256d y =
-            _mm256_add_pd(_mm256_mul_pd(_mm256_cvtepi32_pd(sum), _mm256_cvtps_pd(_mm_castsi128_ps(factor))),
-                          _mm256_cvtps_pd(_mm_castsi128_ps(addend)));
-        half[n] = _mm256_cvtpd_epi32(_mm256_round_pd(y, NEAREST));
-    }
-    return _mm256_set_m128i(half[1], half[0]);
+typedef const int32_t *edgecnn_v8_table;
+#endif
+
+EDGECNN_INLINE edgecnn_v8_table edgecnn_v8_load_table(const edgecnn_requantization *r, const int32_t *t) {
+#if EDGECNN_HAS_AVX2
+    edgecnn_v8_table table;
+    const int words = edgecnn_v8_words(r);
+    table.even = _mm256_loadu_si256((const __m256i *)(const void *)t);
+    table.odd = _mm256_loadu_si256((const __m256i *)(const void *)(t + 1));
+    table.first = _mm256_loadu_si256((const __m256i *)(const void *)(t + 8));
+    table.second = words > 2 ? _mm256_loadu_si256((const __m256i *)(const void *)(t + 16)) : table.first;
+    table.third = words > 3 ? _mm256_loadu_si256((const __m256i *)(const void *)(t + 24)) : table.first;
+    return table;
+#else
+    (void)r;
+    return t;
 #endif
 }
 
-/* Eight sums, neither clamped nor narrowed; t: eight multipliers, eight addends and, for EDGECNN_SIGNED_LINE, eight
- * drops; for EDGECNN_SIGNED_FLOAT_LINE eight limits and the addends below them. */
-EDGECNN_INLINE __m256i edgecnn_avx2_requantize(const edgecnn_requantization *r, __m256i sums, const int32_t *t) {
+#if EDGECNN_HAS_AVX2
+/* round(sums * multipliers + addends), whatever rounding to int the caller has set; products may be rounded before they
+ * are added or not. */
+EDGECNN_INLINE __m256i edgecnn_avx2_float(__m256i sums, __m256i multipliers, __m256i addends) {
+    enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
+    const __m256 x = _mm256_cvtepi32_ps(sums), m = _mm256_castsi256_ps(multipliers), a = _mm256_castsi256_ps(addends);
+#if defined(__FMA__)
+    const __m256 y = _mm256_fmadd_ps(x, m, a);
+#else
+    const __m256 y = _mm256_add_ps(_mm256_mul_ps(x, m), a);
+#endif
+    return _mm256_cvtps_epi32(_mm256_round_ps(y, NEAREST));
+}
+
+/* Eight sums, neither clamped nor narrowed. */
+EDGECNN_INLINE __m256i edgecnn_avx2_requantize(const edgecnn_requantization *r, __m256i sums,
+                                               const edgecnn_v8_table *t) {
     if (edgecnn_is_float(r)) {
-        __m256i addends = _mm256_loadu_si256((const __m256i *)(const void *)(t + 8));
-        if (r->form == EDGECNN_SIGNED_FLOAT_LINE) {
-            const __m256i limits = _mm256_loadu_si256((const __m256i *)(const void *)(t + 16));
-            const __m256i lower = _mm256_loadu_si256((const __m256i *)(const void *)(t + 24));
-            addends = _mm256_blendv_epi8(addends, lower, _mm256_cmpgt_epi32(limits, sums));
-        }
-        return edgecnn_avx2_float(sums, _mm256_loadu_si256((const __m256i *)(const void *)t), addends);
+        __m256i addends = t->first;
+        if (r->form == EDGECNN_SIGNED_FLOAT_LINE)
+            addends = _mm256_blendv_epi8(addends, t->third, _mm256_cmpgt_epi32(t->second, sums));
+        return edgecnn_avx2_float(sums, t->even, addends);
     }
     const __m256i x = r->pre_shift ? _mm256_slli_epi32(sums, r->pre_shift) : sums;
     /* Bits 32 to 63 of the products: of even channels from one multiplication, of odd ones from another. */
-    const __m256i even = _mm256_mul_epi32(x, _mm256_loadu_si256((const __m256i *)(const void *)t));
-    const __m256i odd =
-        _mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_loadu_si256((const __m256i *)(const void *)(t + 1)));
-    __m256i y = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-    y = _mm256_add_epi32(y, _mm256_loadu_si256((const __m256i *)(const void *)(t + 8)));
+    const __m256i even = _mm256_mul_epi32(x, t->even);
+    const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), t->odd);
+    __m256i y = _mm256_add_epi32(_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa), t->first);
     if (r->form == EDGECNN_SIGNED_LINE) {
-        const __m256i drops = _mm256_loadu_si256((const __m256i *)(const void *)(t + 16));
-        const __m256i drop = _mm256_and_si256(_mm256_srai_epi32(y, 31), drops);
+        const __m256i drop = _mm256_and_si256(_mm256_srai_epi32(y, 31), t->second);
         y = _mm256_add_epi32(_mm256_add_epi32(y, drop), _mm256_set1_epi32(r->offset));
     }
     return _mm256_srai_epi32(y, r->shift);
@@ -168,10 +234,21 @@ EDGECNN_INLINE void edgecnn_avx2_write(__m128i bytes, int count, int larger, int
 }
 #endif
 
-/* Words of the table for one channel. */
-EDGECNN_INLINE int edgecnn_v8_words(const edgecnn_requantization *r) {
-    return r->form == EDGECNN_SIGNED_FLOAT_LINE ? 4 : r->form == EDGECNN_FLOAT_LINE ? 2 : edgecnn_table_words(r);
+/* One sum of a channel, as int8; t: its place in the table. */
+#if !EDGECNN_HAS_AVX2
+EDGECNN_INLINE int32_t edgecnn_v8_requantize_one(const edgecnn_requantization *r, int32_t sum, const int32_t *t) {
+    int32_t y;
+    if (edgecnn_is_float(r)) {
+        y = edgecnn_requantize_float(r, sum, t, 8);
+    } else {
+        y = edgecnn_high_mul_add(edgecnn_shift_left(sum, r->pre_shift), t[0], t[8]);
+        if (r->form == EDGECNN_SIGNED_LINE)
+            y += ((y >> 31) & t[16]) + r->offset;
+        y >>= r->shift;
+    }
+    return edgecnn_clamp(y, r->clamp_min, r->clamp_max);
 }
+#endif
 
 /* Requantize `groups` (1 or 2) times eight sums, of the channels from c on, and write the first `count`. `larger`: keep
  * what is there where that is larger. Tables are by columns of eight. */
@@ -180,25 +257,32 @@ EDGECNN_INLINE void edgecnn_v8_store(const edgecnn_requantization *r, int c, con
     const int words = edgecnn_v8_words(r);
     const int32_t *const t = r->table + c * words;
 #if EDGECNN_HAS_AVX2
-    const __m256i a = edgecnn_avx2_requantize(r, sums[0], t);
-    const __m256i b = groups > 1 ? edgecnn_avx2_requantize(r, sums[1], t + 8 * words) : a;
+    const edgecnn_v8_table first = edgecnn_v8_load_table(r, t);
+    const edgecnn_v8_table second = edgecnn_v8_load_table(r, groups > 1 ? t + 8 * words : t);
+    const __m256i a = edgecnn_avx2_requantize(r, sums[0], &first);
+    const __m256i b = groups > 1 ? edgecnn_avx2_requantize(r, sums[1], &second) : a;
     edgecnn_avx2_write(edgecnn_avx2_narrow(a, b, r->clamp_min, r->clamp_max), count, larger, to);
 #else
     for (int i = 0; i < count && i < 8 * groups; ++i) {
-        const int32_t *const table = t + i / 8 * 8 * words + i % 8;
-        const int32_t sum = sums[i / 8].lane[i % 8];
-        int32_t y;
-        if (edgecnn_is_float(r)) {
-            y = edgecnn_requantize_float(r, sum, table, 8);
-        } else {
-            y = edgecnn_high_mul_add(edgecnn_shift_left(sum, r->pre_shift), table[0], table[8]);
-            if (r->form == EDGECNN_SIGNED_LINE)
-                y += ((y >> 31) & table[16]) + r->offset;
-            y >>= r->shift;
-        }
-        y = edgecnn_clamp(y, r->clamp_min, r->clamp_max);
+        const int32_t y = edgecnn_v8_requantize_one(r, sums[i / 8].lane[i % 8], t + i / 8 * 8 * words + i % 8);
         to[i] = (int8_t)(larger ? edgecnn_max(to[i], y) : y);
     }
+#endif
+}
+
+/* Requantize the sums of eight channels in `rows` (1 or 2) rows; the second is written `pitch` bytes on. */
+EDGECNN_INLINE void edgecnn_v8_store_rows(const edgecnn_requantization *r, const edgecnn_v8_table *t,
+                                          const edgecnn_v8 *sums, int rows, int pitch, int8_t *to) {
+#if EDGECNN_HAS_AVX2
+    const __m256i a = edgecnn_avx2_requantize(r, sums[0], t);
+    const __m256i b = rows > 1 ? edgecnn_avx2_requantize(r, sums[1], t) : a;
+    const __m128i bytes = edgecnn_avx2_narrow(a, b, r->clamp_min, r->clamp_max);
+    _mm_storel_epi64((__m128i *)(void *)to, bytes);
+    if (rows > 1)
+        _mm_storel_epi64((__m128i *)(void *)(to + pitch), _mm_unpackhi_epi64(bytes, bytes));
+#else
+    for (int i = 0; i < 8 * rows; ++i)
+        to[i / 8 * pitch + i % 8] = (int8_t)edgecnn_v8_requantize_one(r, sums[i / 8].lane[i % 8], *t + i % 8);
 #endif
 }
 

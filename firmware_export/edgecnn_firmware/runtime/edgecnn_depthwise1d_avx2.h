@@ -1,80 +1,49 @@
-/* Depthwise Conv1D for AVX2: sixteen channels over all rows, two taps a product. */
+/* Depthwise Conv1D for AVX2: eight channels over all rows, two taps a product. */
 #ifndef EDGECNN_DEPTHWISE1D_AVX2_H
 #define EDGECNN_DEPTHWISE1D_AVX2_H
 
 #include "edgecnn_avx2.h"
 #include "edgecnn_patch.h"
 
-/* Two rows of sixteen channels, next to each other as 16 bits. */
-typedef struct {
-#if EDGECNN_HAS_AVX2
-    __m256i low, high;
-#else
-    int16_t number[32];
-#endif
-} edgecnn_avx2_two_rows;
-
-EDGECNN_INLINE edgecnn_avx2_two_rows edgecnn_avx2_load_rows(const int8_t *x0, const int8_t *x1) {
-    edgecnn_avx2_two_rows v;
-#if EDGECNN_HAS_AVX2
-    const __m128i a = _mm_loadu_si128((const __m128i *)(const void *)x0);
-    const __m128i b = _mm_loadu_si128((const __m128i *)(const void *)x1);
-    v.low = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
-    v.high = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
-#else
-    for (int i = 0; i < 16; ++i) {
-        v.number[2 * i] = x0[i];
-        v.number[2 * i + 1] = x1[i];
-    }
-#endif
-    return v;
-}
-
-/* Sums of sixteen channels += products of two rows; w: 16 x 2 numbers. */
-EDGECNN_INLINE void edgecnn_avx2_add_rows(edgecnn_v8 *sums, const edgecnn_avx2_two_rows *x, const int16_t *w) {
-#if EDGECNN_HAS_AVX2
-    const __m256i *const from = (const __m256i *)(const void *)w;
-    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(x->low, _mm256_loadu_si256(from)));
-    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(x->high, _mm256_loadu_si256(from + 1)));
-#else
-    for (int i = 0; i < 16; ++i)
-        sums[i / 8].lane[i % 8] += x->number[2 * i] * w[2 * i] + x->number[2 * i + 1] * w[2 * i + 1];
-#endif
-}
-
-/* All rows of up to sixteen channels from c on. x: the padded rows of these channels, `pitch` bytes apart; weights:
- * theirs, of all pairs of taps, 2 * pitch numbers apart. */
-EDGECNN_INLINE void edgecnn_avx2_depthwise(const edgecnn_window *window, const edgecnn_requantization *requantization,
-                                           const int8_t *x, int pitch, const int16_t *weights, int c, int groups,
-                                           int8_t *output) {
+/* The sums of one row of eight channels; weights: theirs, of all pairs of taps, 2 * pitch numbers apart. */
+EDGECNN_INLINE edgecnn_v8 edgecnn_avx2_taps(const edgecnn_window *window, const int8_t *x, int pitch,
+                                            const int16_t *weights) {
     const int next = window->dilation * pitch, last = window->kernel - 1;
-    /* Three taps: the second pair of a row is the first of the row after the next. */
+    edgecnn_v8 sums = edgecnn_v8_zero();
+    EDGECNN_UNROLL(4)
+    for (int k = 0; k < window->kernel; k += 2) {
+        /* An odd last tap meets a weight of zero. */
+        const edgecnn_v8 two = edgecnn_v8_load_rows(x + k * next, x + edgecnn_min(k + 1, last) * next);
+        sums = edgecnn_v8_add(sums, edgecnn_v8_multiply(two, edgecnn_v8_load_weights(weights + k * pitch)));
+    }
+    return sums;
+}
+
+/* All rows of eight channels from c on. x: the padded rows of these channels, `pitch` bytes apart. */
+EDGECNN_INLINE void edgecnn_avx2_depthwise(const edgecnn_window *window, const edgecnn_requantization *requantization,
+                                           const int8_t *x, int pitch, const int16_t *weights, int c, int8_t *output) {
+    const int step = window->stride * pitch, out = window->out;
+    const edgecnn_v8_table table =
+        edgecnn_v8_load_table(requantization, requantization->table + c * edgecnn_v8_words(requantization));
+    /* Three adjacent taps: two rows share four rows of inputs, the second with weights one row on. */
     const int three = window->kernel == 3 && window->stride == 1 && window->dilation == 1;
-    edgecnn_avx2_two_rows first = edgecnn_avx2_load_rows(x, x + pitch), second = first, third;
-    edgecnn_requantization r = *requantization;
-    if (three)
-        second = edgecnn_avx2_load_rows(x + pitch, x + 2 * pitch);
-    for (int row = 0; row < window->rows; ++row) {
-        const int8_t *const from = x + row * window->stride * pitch;
+    const edgecnn_v8 w01 = edgecnn_v8_load_weights(weights);
+    const edgecnn_v8 w2 = three ? edgecnn_v8_load_weights(weights + 2 * pitch) : w01;
+    const edgecnn_v8 w0 = edgecnn_v8_between(edgecnn_v8_zero(), w01), w12 = edgecnn_v8_between(w01, w2);
+    edgecnn_v8 first = edgecnn_v8_load_rows(x, x + pitch);
+    for (int row = 0; row < window->rows; row += 2, x += 2 * step) {
+        const int rows = edgecnn_min(window->rows - row, 2);
         edgecnn_v8 sums[2];
-        sums[0] = sums[1] = edgecnn_v8_zero();
         if (three) {
-            third = edgecnn_avx2_load_rows(from + 2 * pitch, from + 3 * pitch);
-            edgecnn_avx2_add_rows(sums, &first, weights);
-            edgecnn_avx2_add_rows(sums, &third, weights + 2 * pitch);
+            const edgecnn_v8 second = edgecnn_v8_load_rows(x + 2 * pitch, x + 3 * pitch);
+            sums[0] = edgecnn_v8_add(edgecnn_v8_multiply(first, w01), edgecnn_v8_multiply(second, w2));
+            sums[1] = edgecnn_v8_add(edgecnn_v8_multiply(first, w0), edgecnn_v8_multiply(second, w12));
             first = second;
-            second = third;
         } else {
-            EDGECNN_UNROLL(4)
-            for (int k = 0; k < window->kernel; k += 2) {
-                /* An odd last tap meets a weight of zero. */
-                const edgecnn_avx2_two_rows two =
-                    edgecnn_avx2_load_rows(from + k * next, from + edgecnn_min(k + 1, last) * next);
-                edgecnn_avx2_add_rows(sums, &two, weights + k * pitch);
-            }
+            sums[0] = edgecnn_avx2_taps(window, x, pitch, weights);
+            sums[1] = rows > 1 ? edgecnn_avx2_taps(window, x + step, pitch, weights) : sums[0];
         }
-        r.table = edgecnn_avx2_fresh(r.table);
-        edgecnn_v8_store(&r, c, sums, groups, 8 * groups, 0, output + row * window->out + c);
+        edgecnn_v8_store_rows(requantization, &table, sums, rows, out, output + row * out + c);
     }
 }
 
@@ -99,10 +68,8 @@ EDGECNN_KERNEL void edgecnn_depthwise1d_avx2(const edgecnn_window *window, const
             edgecnn_fill(to + window->in, 0, pitch - window->in);
         }
     edgecnn_fill(scratch + end * pitch, window->zero_point, (total - end) * pitch);
-    for (; c + 16 <= window->out; c += 16)
-        edgecnn_avx2_depthwise(window, requantization, scratch + c, pitch, weights + 2 * c, c, 2, output);
-    if (c < window->out)
-        edgecnn_avx2_depthwise(window, requantization, scratch + c, pitch, weights + 2 * c, c, 1, output);
+    for (; c < window->out; c += 8)
+        edgecnn_avx2_depthwise(window, requantization, scratch + c, pitch, weights + 2 * c, c, output);
 }
 
 #endif

@@ -16,7 +16,8 @@ enum edgecnn_form {
     /* TFLite's two roundings as they are; table: {multiplier, bias, shift (positive: left)}. */
     EDGECNN_TWICE,
     /* round(sum * multiplier + addend) as float32; table: the bits of {multiplier, addend}. Proved equal to the
-     * reference for one rounding of float32 and for float64. Only kernels for x86-64 have it. */
+     * reference for one rounding of float32 and for float64; for AVX2 also with products rounded by themselves, under
+     * the default rounding. Only kernels for x86-64 have it. */
     EDGECNN_FLOAT_LINE,
     /* The same with another addend for sums below a limit; table: {multiplier, addend, limit, addend below}. */
     EDGECNN_SIGNED_FLOAT_LINE

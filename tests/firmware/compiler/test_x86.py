@@ -208,7 +208,7 @@ def test_depthwise_without_a_float_form_is_byte_equal(
     if "gcc" not in _compilers():
         pytest.skip("gcc is not installed")
     for module in (vnni, avx2):
-        monkeypatch.setattr(module, "solve_float_line", lambda *_: None)
+        monkeypatch.setattr(module, "solve_float_line", lambda *_, **__: None)
     compiled = _compiled({"depthwise": _models()["depthwise"]}, target)
     assert "FLOAT_LINE" not in compiled[0][0].files[compiled[0][0].source]
     for number, flags in enumerate([["-DEDGECNN_NO_SIMD"], *([_flags(target)] if _has(target) else [])]):

@@ -55,8 +55,15 @@ class FloatLine:
         results: Float64 = raw.astype(np.float64) * self.multipliers.astype(np.float64) + chosen
         return results
 
+    def separately(self, raw: Int64) -> Float64:
+        """The same in float32, with products rounded before they are added."""
+        chosen = self.addends if self.limits is None else np.where(raw < self.limits, self.lower, self.addends)
+        return (raw.astype(np.float32) * self.multipliers + chosen).astype(np.float64)
 
-def solve_float_line(requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64) -> FloatLine | None:
+
+def solve_float_line(
+    requantization: Requantization, bias: Int64, lowest: Int64, highest: Int64, *, separate: bool = False
+) -> FloatLine | None:
     """Find a float form that equals a requantization on every reachable accumulator.
 
     Args:
@@ -64,6 +71,8 @@ def solve_float_line(requantization: Requantization, bias: Int64, lowest: Int64,
         bias: `(channels,)` what the accumulator holds besides the products.
         lowest: `(channels,)` smallest reachable sums of products, bias not counted.
         highest: `(channels,)` largest ones.
+        separate: whether it also equals where products are rounded before they are added, on cores without a fused
+            multiply-add.
 
     Returns:
         The form, with limits only where none does without; None where none of those tried is equal.
@@ -77,8 +86,8 @@ def solve_float_line(requantization: Requantization, bias: Int64, lowest: Int64,
     everywhere = np.ones(len(outputs), bool)
     above = outputs > requantization.zero_point
     for sides in ((everywhere,), (above, ~above)):
-        line = _solve(requantization, -bias, _Steps(steps, outputs, lowest, highest, sides))
-        if line is not None and _is_equal(line, requantization, bias, steps, lowest, highest):
+        line = _solve(requantization, -bias, _Steps(steps, outputs, lowest, highest, sides, separate))
+        if line is not None and _is_equal(line, requantization, bias, steps, lowest, highest, separate):
             return line
     return None
 
@@ -92,6 +101,19 @@ class _Steps:
     lowest: Int64
     highest: Int64
     sides: tuple[npt.NDArray[np.bool_], ...]
+    separate: bool
+
+    def is_separate(self, multipliers: Float32, addends: Float32, side: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which channels begin the outputs of one side where they must with products that are rounded by themselves.
+
+        Both roundings never fall as accumulators rise, so that what is right at a step and just before it is right in between.
+        """
+        reached = (self.steps > self.lowest[:, None]) & (self.steps <= self.highest[:, None]) & side
+        steps = np.where(reached, self.steps, 0)
+        at, before = ((raw.astype(np.float32) * multipliers[:, None] + addends[:, None]) for raw in (steps, steps - 1))
+        right = (np.rint(at) >= self.outputs) & (np.rint(before) < self.outputs)
+        found: npt.NDArray[np.bool_] = (right | ~reached).all(axis=1)
+        return found
 
     def bounds(self, multipliers: Float64, side: npt.NDArray[np.bool_]) -> tuple[Float64, Float64]:
         """Least and largest addend of each channel with which the outputs of one side begin where they must."""
@@ -132,6 +154,8 @@ def _solve(requantization: Requantization, limits: Int64, problem: _Steps) -> Fl
             least, most = problem.bounds(candidate.astype(np.float64), side)
             made[number:] = _between(least, most, requantization, limits)
             good &= (made[number] >= least) & (made[number] <= most)
+            if problem.separate:
+                good &= problem.is_separate(candidate, made[number], side)
         multipliers[good], addends[:, good] = candidate[good], made[:, good]
         waiting &= ~good
         if not waiting.any():
@@ -158,7 +182,13 @@ def _between(least: Float64, most: Float64, requantization: Requantization, limi
 
 
 def _is_equal(
-    line: FloatLine, requantization: Requantization, bias: Int64, steps: Int64, lowest: Int64, highest: Int64
+    line: FloatLine,
+    requantization: Requantization,
+    bias: Int64,
+    steps: Int64,
+    lowest: Int64,
+    highest: Int64,
+    separate: bool,
 ) -> bool:
     """Check a form at and just before every step, on both sides of its limits and at both ends.
 
@@ -173,4 +203,8 @@ def _is_equal(
     # What is clamped may be anything beyond.
     least = np.where(wanted == line.clamp_min, -np.inf, wanted - 0.5 + _margins(wanted - 0.5))
     most = np.where(wanted == line.clamp_max, np.inf, wanted + 0.5 - _margins(wanted + 0.5))
-    return bool(((found >= least) & (found <= most)).all())
+    fused = bool(((found >= least) & (found <= most)).all())
+    if not separate:
+        return fused
+    rounded = np.clip(np.rint(line.separately(raw)), line.clamp_min, line.clamp_max)
+    return fused and bool((rounded == wanted).all())

@@ -64,7 +64,7 @@ def avx2_requantization(op: Depthwise1D, emitter: Emitter) -> dict[str, object]:
     """The requantization of a depthwise convolution: in floats where that is proved equal."""
     lowest, highest = op.reach()
     op.requantization.require_range(lowest + op.folded_bias, highest + op.folded_bias)
-    found = solve_float_line(op.requantization, op.folded_bias, lowest, highest)
+    found = solve_float_line(op.requantization, op.folded_bias, lowest, highest, separate=True)
     return requantization_of(op, emitter, AVX2_LANES) if found is None else float_fields(found, emitter, AVX2_LANES)
 
 

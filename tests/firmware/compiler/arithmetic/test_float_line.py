@@ -1,4 +1,4 @@
-"""The float form of a requantization against requantization itself, in the two ways that kernels compute it."""
+"""The float form of a requantization against requantization itself, in the ways that kernels compute it."""
 
 from dataclasses import replace
 
@@ -22,9 +22,18 @@ def _plain(line: FloatLine, raw: np.ndarray) -> np.ndarray:
     return np.clip(np.trunc(bounded + 256.5) - 256, line.clamp_min, line.clamp_max)
 
 
-def _check(requantization: Requantization, bias: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> bool:
+def _twice(line: FloatLine, raw: np.ndarray) -> np.ndarray:
+    """Products rounded to float32, and then sums: multiplication and addition as two instructions."""
+    below = np.zeros(raw.shape, bool) if line.limits is None else raw < line.limits
+    products = raw.astype(np.float32) * line.multipliers
+    return np.clip(np.rint(products + np.where(below, line.lower, line.addends)), line.clamp_min, line.clamp_max)
+
+
+def _check(
+    requantization: Requantization, bias: np.ndarray, lowest: np.ndarray, highest: np.ndarray, *, separate: bool = False
+) -> bool:
     """Whether there is a float form; every reachable accumulator of it is compared."""
-    line = solve_float_line(requantization, bias, lowest, highest)
+    line = solve_float_line(requantization, bias, lowest, highest, separate=separate)
     if line is None:
         return False
     for channel in range(len(bias)):
@@ -40,6 +49,8 @@ def _check(requantization: Requantization, bias: np.ndarray, lowest: np.ndarray,
         wanted = replace(requantization, scales=requantization.scales[one]).apply(raw + bias[channel])
         assert np.array_equal(_fused(alone, raw), wanted)
         assert np.array_equal(_plain(alone, raw), wanted)
+        if separate:
+            assert np.array_equal(_twice(alone, raw), wanted)
     return True
 
 
@@ -51,14 +62,16 @@ def _check(requantization: Requantization, bias: np.ndarray, lowest: np.ndarray,
     relu=st.booleans(),
     span=st.integers(1, 60_000),
     bias=st.integers(-50_000, 50_000),
+    separate=st.booleans(),
 )
 def test_equals_requantization(
-    rounding: Rounding, scale: float, zero_point: int, relu: bool, span: int, bias: int
+    rounding: Rounding, scale: float, zero_point: int, relu: bool, span: int, bias: int, separate: bool
 ) -> None:
     requantization = Requantization(
         rounding, np.array([scale, scale * 0.37]), zero_point, zero_point if relu else -128, 127
     )
-    _check(requantization, np.array([bias, -bias]), np.array([-span, -span // 2]), np.array([span, span // 3]))
+    lowest, highest = np.array([-span, -span // 2]), np.array([span, span // 3])
+    _check(requantization, np.array([bias, -bias]), lowest, highest, separate=separate)
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -69,6 +82,7 @@ def test_is_found_for_depthwise_convolutions(relu: bool) -> None:
     zero_point = -128 if relu else 11
     requantization = Requantization(Rounding.TWICE, scales, zero_point, -128, 127)
     bias = rng.integers(-3_000, 3_000, 32)
+    assert _check(requantization, bias, -reach, reach, separate=True)
     assert _check(requantization, bias, -reach, reach)
     line = solve_float_line(requantization, bias, -reach, reach)
     assert line is not None
