@@ -6,7 +6,7 @@ from typing import Final
 from edgecnn_firmware.compiler.emit.context import Emitter, Needs, describe, emit, needs
 from edgecnn_firmware.compiler.emit.stripes_reductions import begin, finish, grow, kept_bytes
 from edgecnn_firmware.compiler.ops.stripes import CopyRows, Reach, Step, Stripes
-from edgecnn_firmware.compiler.ops.value import Value
+from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.stripes.reach import reduces
 from edgecnn_firmware.compiler.targets import Target
 
@@ -15,12 +15,31 @@ _OFFSET: Final = re.compile(r"(.*) \+ (\d+)")
 
 @needs.register
 def _stripes_needs(op: Stripes, target: Target) -> Needs:
-    return Needs(_inner_scratch(op, target) + kept_bytes(op.steps[-1].op) + op.lines_bytes)
+    kept = sum(_kept_bytes(reduction) for reduction in _reductions(op))
+    return Needs(_inner_scratch(op, target) + kept + op.lines_bytes + sum(_results(op).values()))
 
 
 def _inner_scratch(op: Stripes, target: Target) -> int:
     """Bytes that the kernels need in turns."""
-    bytes_ = max(0 if reduces(step.op) else needs(step.op, target).scratch_bytes for step in op.steps)
+    return _whole_words(max(0 if reduces(step.op) else needs(step.op, target).scratch_bytes for step in op.steps))
+
+
+def _reductions(op: Stripes) -> list[Op]:
+    return [step.op for step in op.steps if reduces(step.op)]
+
+
+def _kept_bytes(reduction: Op) -> int:
+    """Bytes of what a reduction has so far."""
+    return _whole_words(kept_bytes(reduction))
+
+
+def _results(op: Stripes) -> dict[int, int]:
+    """Bytes of the results of reductions, and of what the tail makes of them but for the last, by storage."""
+    found = {inner.output.storage: inner.output.bytes for inner in (*_reductions(op), *op.tail)}
+    return {storage: bytes_ for storage, bytes_ in found.items() if storage != op.output.storage}
+
+
+def _whole_words(bytes_: int) -> int:
     return -(-bytes_ // 4) * 4
 
 
@@ -32,9 +51,11 @@ def _copy_rows(op: CopyRows, emitter: Emitter) -> None:
 @emit.register
 def _stripes(op: Stripes, emitter: Emitter) -> None:
     emitter.include("edgecnn_stripes.h")
-    last, scratch, inner = op.steps[-1], emitter.scratch(op), _inner_scratch(op, emitter.target)
-    kept = _plus(scratch, inner)
-    place = inner + kept_bytes(last.op)
+    scratch, place = emitter.scratch(op), _inner_scratch(op, emitter.target)
+    reductions, kept = _reductions(op), {}
+    for reduction in reductions:
+        kept[reduction.output.storage] = _plus(scratch, place)
+        place += _kept_bytes(reduction)
     many = f"{len(op.ops)} ops in {op.count} stripes"
     emitter.line(f"    /* {many}: each makes, stripe by stripe, the rows that those after it are about to read */")
     with emitter.block("{"):
@@ -42,17 +63,29 @@ def _stripes(op: Stripes, emitter: Emitter) -> None:
             emitter.line(f"    int8_t *const {_bytes(storage)} = {_plus(scratch, place)};")
             emitter.line(f"    edgecnn_rows {_rows(storage)} = {{{-lines.before}, 0}};")
             place += lines.bytes
-        emitter.line(f"    int {_made(op, last)} = 0;")
+        for step in op.steps:
+            if step.op.output.storage not in op.lines:
+                emitter.line(f"    int {_made(op, step)} = 0;")
         for storage, lines in op.lines.items():
             if lines.before:
                 emitter.call("edgecnn_fill", _bytes(storage), lines.fill, lines.before * lines.value.channels)
-        if reduces(last.op):
-            begin(last.op, emitter, kept)
+        for reduction in reductions:
+            begin(reduction, emitter, kept[reduction.output.storage])
         with emitter.block(f"for (int stripe = 0; stripe < {op.count}; ++stripe) {{"):
             for step in op.steps:
-                _step(op, step, emitter, kept)
-        if reduces(last.op):
-            finish(last.op, emitter, kept)
+                _step(op, step, emitter, kept.get(step.op.output.storage, ""))
+        results = {}
+        for storage, bytes_ in _results(op).items():
+            results[storage] = _plus(scratch, place)
+            place += bytes_
+        for reduction in reductions:
+            emitter.op = reduction
+            with emitter.within(reduction, results, {}, "0"):
+                finish(reduction, emitter, kept[reduction.output.storage])
+        for last in op.tail:
+            emitter.begin(last, f"{len(emitter.ops)}: {describe(last)}")
+            with emitter.within(last, results, {}, "0"):
+                emit(last, emitter)
 
 
 def _step(op: Stripes, step: Step, emitter: Emitter, kept: str) -> None:
@@ -131,7 +164,7 @@ def _first_row(end: str, reach: Reach) -> str:
 def _made(op: Stripes, step: Step) -> str:
     """C expression of how many rows an op has made, those of padding after the last included."""
     output = step.op.output
-    return f"made{output.storage}" if output.storage == op.output.storage else f"{_rows(output.storage)}.end"
+    return f"{_rows(output.storage)}.end" if output.storage in op.lines else f"made{output.storage}"
 
 
 def _rows(storage: int) -> str:

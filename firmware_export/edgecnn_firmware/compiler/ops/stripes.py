@@ -60,16 +60,19 @@ class Lines:
 class Stripes(Op):
     """`ops`, one after another, run in `count` stripes.
 
-    `inputs` are whole in memory, and so is `output`, which the last op makes; every value between is `Lines`.
+    `inputs` are whole in memory, and so is `output`, which the last op makes; every value between is `Lines`, or the one row
+    of a reduction.
     """
 
     ops: tuple[Op, ...]
     """As they were, on whole values: their meaning."""
     steps: tuple[Step, ...]
+    tail: tuple[Op, ...]
+    """Those of `ops` that run once, after the stripes, on the results of reductions."""
     lines: Mapping[int, Lines]
     """By storage."""
     rows: int
-    """Of a stripe: those that the last op makes."""
+    """Of a stripe: those that the last op makes or reduces."""
     count: int
     """Of stripes."""
     distances: tuple[int | None, ...]

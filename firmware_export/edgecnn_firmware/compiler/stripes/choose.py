@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from edgecnn_firmware.compiler.ops.movement import Move
 from edgecnn_firmware.compiler.ops.stripes import Stripes
 from edgecnn_firmware.compiler.ops.value import Graph, Op
 from edgecnn_firmware.compiler.passes.uses import reads
@@ -69,15 +70,9 @@ def _cheaper(
 
 def _candidates(graph: Graph, peak: int) -> Iterator[tuple[int, int, Stripes]]:
     """Begin and end of ops around the one that needs most memory, and what they are in stripes."""
-    counts, states = dict(reads(graph)), {state.value.storage for state in graph.states}
     fresh = 1 + max((storage for op in graph.ops for storage in _storages(op)), default=0)
     bare: Bare = {}
-
-    def can(op: Op) -> bool:
-        simple = not states.intersection(value.storage for value in (*op.inputs, op.output))
-        return simple and all(reach_of(op, position) is not None for position in range(len(op.inputs)))
-
-    for begin, end in chains(graph.ops, counts, peak, _MOST_OPS, can):
+    for begin, end in chains(graph.ops, reads(graph), peak, _MOST_OPS, can_run(graph)):
         chain = chain_of(graph.ops[begin:end], fresh, bare)
         if chain is None:
             continue
@@ -85,6 +80,18 @@ def _candidates(graph: Graph, peak: int) -> Iterator[tuple[int, int, Stripes]]:
             made = stripes_of(chain, rows)
             if made is not None and made.count > 1:
                 yield begin, end, made
+
+
+def can_run(graph: Graph) -> Callable[[Op], bool]:
+    """Whether an op of a graph can be among stripes: row by row, or behind them."""
+    states = {state.value.storage for state in graph.states}
+
+    def can(op: Op) -> bool:
+        if states.intersection(value.storage for value in (*op.inputs, op.output)):
+            return False
+        return isinstance(op, Move) or all(reach_of(op, position) is not None for position in range(len(op.inputs)))
+
+    return can
 
 
 def _storages(op: Op) -> list[int]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from edgecnn_firmware.compiler.ops.activation import QuantizeFloat
+from edgecnn_firmware.compiler.ops.activation import QuantizeFloat, Table
+from edgecnn_firmware.compiler.ops.movement import Move
 from edgecnn_firmware.compiler.ops.stripes import CopyRows, Lines, Reach, Step, Stripes
 from edgecnn_firmware.compiler.ops.value import Op, Value
 from edgecnn_firmware.compiler.stripes.reach import padded, reach_of, reduces, rows_of, without_padding
@@ -26,6 +27,8 @@ class Chain:
     """Of each of `bare`, of each input."""
     inputs: tuple[Value, ...]
     """What lies whole in memory before them."""
+    tail: tuple[Op, ...]
+    """What joins the results of reductions, once after all stripes."""
 
 
 Bare: TypeAlias = dict[tuple[int, tuple[Value, ...]], Op]
@@ -41,14 +44,35 @@ def chain_of(ops: Sequence[Op], fresh: int, bare: Bare) -> Chain | None:
         bare: what other chains of the same program have made; grows.
     """
     made = {op.output.storage: op.output for op in ops}
-    if len(made) != len(ops) or any(reduces(op) for op in ops[:-1]):
+    parts = _parts(ops)
+    if len(made) != len(ops) or parts is None:
         return None
+    body, tail = parts
     found = _Found(made, fresh, bare)
-    if not all(found.add(op) for op in ops):
+    if not all(found.add(op) for op in body) or len({rows_of(op) for op in found.bare if reduces(op)}) > 1:
         return None
     first = tuple(found.copies.values())
     reaches = (*((Reach(1, 0, 1, None),) for _ in first), *found.reaches)
-    return Chain(tuple(ops), (*first, *found.bare), reaches, tuple(found.inputs.values()))
+    return Chain(tuple(ops), (*first, *found.bare), reaches, tuple(found.inputs.values()), tuple(tail))
+
+
+def _parts(ops: Sequence[Op]) -> tuple[list[Op], list[Op]] | None:
+    """What runs in stripes, and what runs behind them, on the results of reductions; None where an op needs both."""
+    body: list[Op] = []
+    tail: list[Op] = []
+    reduced: set[int] = set()
+    for op in ops:
+        behind = [value.storage in reduced for value in op.inputs]
+        if any(behind):
+            if not all(behind) or not isinstance(op, Move | Table):
+                return None
+            tail.append(op)
+        else:
+            body.append(op)
+        if any(behind) or reduces(op):
+            reduced.add(op.output.storage)
+    # Whatever the last op makes is what all stripes make.
+    return None if reduced and ops[-1].output.storage not in reduced else (body, tail)
 
 
 def _of_rows(op: Op, made: Mapping[int, Value]) -> Op:
@@ -109,14 +133,17 @@ def _needs_padding(value: Value, reach: Reach, rows: int) -> bool:
 
 
 def stripes_of(chain: Chain, rows: int) -> Stripes | None:
-    """Run a chain so that its last op makes `rows` rows in each stripe; None where that cannot be.
+    """Run a chain so that its last op makes or reduces `rows` rows in each stripe; None where that cannot be.
 
     It cannot be where two readers of one value go on at different speeds, or want different padding.
     """
     steps = _steps(chain, rows)
     if steps is None:
         return None
-    count = -(-steps[-1].rows // rows)
+    # Rows that come before the first of the last op are made in stripes of their own, not all at once.
+    before = max(0, *(-(-(step.first - step.step) // step.step) for step in steps))
+    steps = tuple(replace(step, first=step.first - before * step.step) for step in steps)
+    count = -(-steps[-1].rows // rows) + before
     simulation = _Simulation(steps, chain.inputs)
     fills = _fills(steps)
     if fills is None:
@@ -133,6 +160,7 @@ def stripes_of(chain: Chain, rows: int) -> Stripes | None:
         output=ops[-1].output,
         ops=ops,
         steps=steps,
+        tail=chain.tail,
         lines=lines,
         rows=rows,
         count=count,
@@ -193,7 +221,10 @@ class _Simulation:
         for number, step in enumerate(steps):
             for value, reach in zip(step.op.inputs, step.reaches, strict=True):
                 self._readers.setdefault(value.storage, []).append((number, reach))
-        self.held = {step.op.output.storage: self._begin(step) for step in steps[:-1]}
+        # What no other reads goes on to those after the stripes.
+        self.held = {
+            step.op.output.storage: self._begin(step) for step in steps if step.op.output.storage in self._readers
+        }
         self._distances = {value.storage: -value.bytes for value in inputs}
 
     def _begin(self, step: Step) -> _Held:
@@ -225,10 +256,11 @@ class _Simulation:
         before = self._done[number]
         due = min(max(step.first + stripe * step.step, before), step.rows)
         if due > before:
-            if number + 1 == len(self._steps):
+            held = self.held.get(step.op.output.storage)
+            if held is None:
                 self._watch_output(step, due)
             else:
-                self._make(self.held[step.op.output.storage], step, due)
+                self._make(held, step, due)
             self._done[number] = due
         return due - before
 
