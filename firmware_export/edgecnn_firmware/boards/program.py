@@ -1,6 +1,7 @@
 """A compiled network on a virtual board: what one call costs there, and what it computes."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,7 +115,7 @@ def measure_program(
 ) -> BoardMeasurement:
     """Build a program for a board and call it once for each input.
 
-    A network with state is set to its first values before every call, which is counted.
+    A network with state is set to its first values before every call, which is not counted.
 
     Args:
         program: From the compiler, for a target that the board can run.
@@ -141,17 +142,21 @@ def measure_program(
     for name, text in program.files.items():
         (sources / name).write_text(text, encoding="utf-8", newline="\n")
 
-    def image(folder: str, *, marks: bool) -> Image:
+    def image(folder: str, harness: Harness, *, marks: bool = False) -> Image:
         place = work / folder
         place.mkdir(exist_ok=True)
         files = [sources / program.source]
-        return build_image(
-            target, toolchain, files, [sources], flags, harness=_harness(program), work=place, marks=marks
-        )
+        return build_image(target, toolchain, files, [sources], flags, harness=harness, work=place, marks=marks)
 
-    plain = image("plain", marks=False)
+    harness = _harness(program)
+
+    plain = image("plain", harness)
     runs = [run(plain, data, watch=watch, limit_s=limit_s) for data in inputs]
-    counted = _layers(program, run(image("marks", marks=True), inputs[-1], limit_s=limit_s)) if layers else ()
+    if program.state_bytes:
+        first = replace(harness, invoke=_first_values(program))
+        before = run(image("init", first), inputs[0], limit_s=limit_s)
+        runs = [_without(found, before) for found in runs]
+    counted = _layers(program, run(image("marks", harness, marks=True), inputs[-1], limit_s=limit_s)) if layers else ()
     return BoardMeasurement(
         board=board,
         kernels=program.target,
@@ -183,6 +188,7 @@ def measure_model(
     kernels: str | None = None,
     optimize: Optimize = "balanced",
     least_ram: bool = False,
+    hop: int | None = None,
     inputs: int = 3,
     seed: int = 0,
 ) -> tuple[Program, BoardMeasurement]:
@@ -196,6 +202,7 @@ def measure_model(
         kernels: the compiler's target; by default the one that suits the board.
         optimize: as of the compiler.
         least_ram: as of the compiler.
+        hop: as of the compiler.
         inputs: how many.
         seed: of the inputs: uniform int8, or standard normal for float inputs.
 
@@ -204,7 +211,7 @@ def measure_model(
     """
     target_named(board)
     chosen = kernels or KERNELS_OF_BOARD.get(board, "portable")
-    program = compile_model(data, name, "net", target=chosen, optimize=optimize, least_ram=least_ram)
+    program = compile_model(data, name, "net", target=chosen, optimize=optimize, least_ram=least_ram, hop=hop)
     rng = np.random.default_rng(seed)
     calls = [[_random(rng, value) for value in program.graph.inputs] for _ in range(inputs)]
     found = measure_program(program, board, [b"".join(array.tobytes() for array in call) for call in calls], work=work)
@@ -220,15 +227,42 @@ def _random(rng: np.random.Generator, value: Value) -> npt.NDArray[Any]:
     return rng.integers(-128, 128, value.shape, dtype=np.int8)
 
 
+def _without(run: Run, before: Run) -> Run:
+    """What a run took less what setting the first values took."""
+    cycles = run.estimated_cycles
+    if cycles is not None and before.estimated_cycles is not None:
+        cycles -= before.estimated_cycles
+    by_function = Counter(run.by_function)
+    by_function.subtract(before.by_function)
+    return replace(
+        run,
+        instructions=run.instructions - before.instructions,
+        estimated_cycles=cycles,
+        by_function={name: count for name, count in by_function.items() if count},
+    )
+
+
+def _state(program: Program) -> str:
+    """C expression of where the state lies: behind the arena, where it may be written; it is made of bytes."""
+    return f"(void *)({ARENA} + {_arena_bytes(program)})"
+
+
+def _arena_bytes(program: Program) -> int:
+    # The arena's type is never empty, and a union of int32 rounds its size up.
+    return -(-max(program.arena.bytes, 1) // 4) * 4
+
+
+def _first_values(program: Program) -> str:
+    return f"{program.prefix}_init({_state(program)});"
+
+
 def _harness(program: Program) -> Harness:
     prefix, graph = program.prefix, program.graph
     arguments, statements = [], []
-    # The arena's type is never empty, and a union of int32 rounds its size up.
-    arena = -(-max(program.arena.bytes, 1) // 4) * 4
+    arena = _arena_bytes(program)
     if program.state_bytes:
-        # Behind the arena, where it may be written; it is made of bytes, which lie anywhere.
-        statements.append(f"{prefix}_init((void *)({ARENA} + {arena}));")
-        arguments.append(f"(void *)({ARENA} + {arena})")
+        statements.append(_first_values(program))
+        arguments.append(_state(program))
     sizes = []
     inputs, outputs = parameter_names(graph)
     for buffer, names, values in ((INPUT, inputs, graph.inputs), (OUTPUT, outputs, graph.outputs)):

@@ -16,6 +16,7 @@ from edgecnn_firmware.compiler.passes import run_passes
 from edgecnn_firmware.compiler.passes.use_winograd import use_winograd
 from edgecnn_firmware.compiler.plan.arena import Arena, Block, Sharing, blocks_of, lower_bound, plan_arena
 from edgecnn_firmware.compiler.plan.overlap import ANYWHERE, least_distance
+from edgecnn_firmware.compiler.sliding.slide import slide
 from edgecnn_firmware.compiler.stripes.choose import with_stripes
 from edgecnn_firmware.compiler.targets import TARGETS, Target, find_target
 from edgecnn_firmware.errors import ModelError
@@ -34,6 +35,7 @@ def compile_model(
     optimize: Optimize = "balanced",
     input_in_arena: bool = False,
     least_ram: bool = False,
+    hop: int | None = None,
     checksum: bool = False,
 ) -> Program:
     """Compile an int8 network.
@@ -48,11 +50,12 @@ def compile_model(
             `balanced` lets layers of one shape share code, `size` keeps one copy of each kernel for all layers.
         input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
         least_ram: run ops in stripes of rows where that makes the arena smaller: less memory, more instructions.
+        hop: rows by which a window slides: each call takes so many, the window's newest, and keeps what the next one reads.
         checksum: write a function `PREFIX_crc32` over the constants too.
 
     Raises:
         ModelError: the file is broken, or holds what is not compiled: by op number, name and reason; or the target's
-            kernels cannot run in stripes.
+            kernels cannot run in stripes, or nothing of a window that slides so can be kept.
     """
     if not _PREFIX.fullmatch(prefix):
         raise ModelError(f"prefix {prefix[:70]!r}: expected a C name of up to 64 letters, digits and underscores")
@@ -60,6 +63,8 @@ def compile_model(
     if profile not in PROFILES:
         raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
     graph = run_passes(lower_model(read_model(data, name), profile))
+    if hop is not None:
+        graph = slide(graph, hop)
     return compile_graph(
         graph,
         prefix,

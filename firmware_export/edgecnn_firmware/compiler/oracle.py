@@ -69,7 +69,7 @@ class Oracle:
         return [self._read(value) for value in self.graph.outputs]
 
     def _read(self, value: Value) -> Array:
-        return self.memory[value.storage].reshape(value.shape)
+        return self.memory[value.storage][: value.elements].reshape(value.shape)
 
 
 @singledispatch

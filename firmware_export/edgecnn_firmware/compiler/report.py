@@ -1,5 +1,6 @@
 """What a compiled program costs, as plain data."""
 
+from dataclasses import asdict
 from typing import Any
 
 from edgecnn_firmware.compiler.emit.program import Program
@@ -16,6 +17,7 @@ def summarize_program(program: Program) -> dict[str, Any]:
         "arena_bytes": program.arena.bytes,
         "arena_lower_bound_bytes": program.arena.lower_bound,
         "state_bytes": program.state_bytes,
+        "sliding": asdict(program.graph.sliding) if program.graph.sliding else None,
         "notes": list(program.notes),
         "files": sorted(program.files),
         "layers": [

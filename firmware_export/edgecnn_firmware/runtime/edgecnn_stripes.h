@@ -2,6 +2,7 @@
 #ifndef EDGECNN_STRIPES_H
 #define EDGECNN_STRIPES_H
 
+#include "edgecnn_move.h"
 #include "edgecnn_requantize.h"
 
 /* Rows `first` to `end` - 1 of a value are in memory, one after another, `row_bytes` bytes each. Rows before 0 and
@@ -13,25 +14,11 @@ typedef struct {
 /* How many rows are to be made for the rows up to `due`, of `all`. */
 EDGECNN_INLINE int edgecnn_rows_due(int end, int due, int all) { return edgecnn_min(due, all) - end; }
 
-/* So many bytes are moved at once, where that is less than how far they move. */
-typedef struct {
-    int8_t byte[16];
-} edgecnn_sixteen;
-
-/* Move bytes down: `to` lies below `from`, or is the same. */
-EDGECNN_INLINE void edgecnn_move_down(int8_t *to, const int8_t *from, int bytes) {
-    if (from - to >= 16)
-        for (; bytes >= 16; bytes -= 16, to += 16, from += 16)
-            *(edgecnn_sixteen *)(void *)to = *(const edgecnn_sixteen *)(const void *)from;
-    if (from != to)
-        edgecnn_copy(to, from, bytes);
-}
-
 /* Forget the rows before `lowest`; where the next row goes. */
 EDGECNN_SHARED int8_t *edgecnn_rows_next(edgecnn_rows *v, int8_t *bytes, int row_bytes, int lowest) {
     const int first = edgecnn_max(v->first, edgecnn_min(lowest, v->end));
     const int kept = (v->end - first) * row_bytes;
-    edgecnn_move_down(bytes, bytes + (first - v->first) * row_bytes, kept);
+    edgecnn_move_run(bytes, bytes + (first - v->first) * row_bytes, kept);
     v->first = first;
     return bytes + kept;
 }

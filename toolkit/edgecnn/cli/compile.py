@@ -16,7 +16,8 @@ from edgecnn.cli.console import JSON, print_json, print_table
     "--target",
     default="portable",
     show_default=True,
-    help="Kernels: portable (plain C99) or armv7e-m (Cortex-M4, M7, M33: DSP instructions).",
+    help="Kernels: portable (plain C99), armv7e-m (Cortex-M4, M7, M33: DSP instructions), armv8.1-m-mve (M55, M85), aarch64, "
+    "x86-64-avx2 or x86-64-vnni.",
 )
 @click.option(
     "--rounding",
@@ -38,6 +39,12 @@ from edgecnn.cli.console import JSON, print_json, print_table
     is_flag=True,
     help="Run layers in stripes of rows where that makes the arena smaller: their outputs are never whole in memory.",
 )
+@click.option(
+    "--hop",
+    type=int,
+    help="Rows by which a window slides: each call takes so many and keeps what the next one reads, so that little is computed "
+    "twice. Best a multiple of all strides multiplied.",
+)
 @JSON
 def command(
     model: Path,
@@ -48,6 +55,7 @@ def command(
     optimize: Literal["speed", "balanced", "size"],
     input_in_arena: bool,
     least_ram: bool,
+    hop: int | None,
     as_json: bool,
 ) -> None:
     """Compile a full int8 1-D network to dependency-free C99."""
@@ -67,6 +75,7 @@ def command(
         optimize=optimize,
         input_in_arena=input_in_arena,
         least_ram=least_ram,
+        hop=hop,
     )
     write_files(program, folder)
     summary = summarize_program(program)
@@ -80,5 +89,11 @@ def command(
         f"{program.constant_bytes:,} bytes of constants; arena {program.arena.bytes:,} bytes "
         f"(lower bound {program.arena.lower_bound:,}); state {program.state_bytes:,} bytes; {program.graph.macs:,} MACs"
     )
+    if program.graph.sliding is not None:
+        sliding = program.graph.sliding
+        click.echo(
+            f"{sliding.hop_rows:,} rows a call, of a window of {sliding.window_rows:,} that {sliding.calls:,} calls fill: "
+            f"{program.graph.macs:,} MACs in place of {sliding.window_macs:,}"
+        )
     for note in program.notes:
         click.echo(note)

@@ -22,6 +22,9 @@ from edgecnn.cli.console import JSON, print_json, print_table
 )
 @click.option("--optimize", type=click.Choice(["speed", "balanced", "size"]), help="For the board, as of compile.")
 @click.option("--least-ram", is_flag=True, help="Compile for the board with least RAM (see compile --least-ram).")
+@click.option(
+    "--hop", type=int, help="Compile for the board with a window that slides (see compile --hop): what a call costs."
+)
 @JSON
 def command(
     model: Path,
@@ -29,14 +32,16 @@ def command(
     kernels: str | None,
     optimize: Literal["speed", "balanced", "size"] | None,
     least_ram: bool,
+    hop: int | None,
     as_json: bool,
 ) -> None:
     """Show the ops, shapes, parameters, MACs and bytes of a .tflite file."""
     if board is not None:
-        _on_board(model, board, kernels, optimize or "balanced", least_ram, as_json)
+        _on_board(model, board, kernels, optimize or "balanced", least_ram, hop, as_json)
         return
-    for option, given in (("--kernels", kernels), ("--optimize", optimize), ("--least-ram", least_ram)):
-        if given:
+    options = {"--kernels": kernels, "--optimize": optimize, "--least-ram": least_ram or None, "--hop": hop}
+    for option, given in options.items():
+        if given is not None:
             raise click.UsageError(f"{option} needs --board")
     from edgecnn_firmware.tflite.inspect import ModelSummary, op_rows, summarize
     from edgecnn_firmware.tflite.reader import read_model
@@ -60,6 +65,7 @@ def _on_board(
     kernels: str | None,
     optimize: Literal["speed", "balanced", "size"],
     least_ram: bool,
+    hop: int | None,
     as_json: bool,
 ) -> None:
     from edgecnn_firmware.boards.program import measure_model
@@ -68,7 +74,7 @@ def _on_board(
     with tempfile.TemporaryDirectory(prefix="edgecnn_board_") as folder:
         data, work = model.read_bytes(), Path(folder)
         program, found = measure_model(
-            data, str(model), board, work, kernels=kernels, optimize=optimize, least_ram=least_ram
+            data, str(model), board, work, kernels=kernels, optimize=optimize, least_ram=least_ram, hop=hop
         )
     layers = [
         {

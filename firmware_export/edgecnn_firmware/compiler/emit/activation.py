@@ -81,14 +81,14 @@ def _prelu(op: PRelu, emitter: Emitter) -> None:
         "positive_shift": op.positive[1],
         "negative_shift": op.negative[1],
     }
-    emitter.struct("edgecnn_slopes", f"op{op.number}_slopes", fields)
+    slopes = emitter.struct("edgecnn_slopes", "slopes", fields)
     # One factor a channel, or one an element.
     rows = emitter.length(op.output) if len(op.alpha) == op.output.channels else 1
     emitter.call(
         "edgecnn_prelu",
         rows,
         len(op.alpha),
-        f"&op{op.number}_slopes",
+        slopes,
         emitter.constant("alpha", op.alpha),
         emitter.pointer(value),
         emitter.pointer(op.output),

@@ -1,6 +1,6 @@
 """What the emission of one op sees: where its values lie, and where its constants and its call go."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
@@ -47,6 +47,7 @@ class Emitter:
         self._lengths: dict[int, str] = {}
         self.includes: dict[str, None] = {}
         self.constants: list[Constant] = []
+        self._structs: set[str] = set()
         self.body: list[str] = []
         self.notes: list[str] = []
         """What the reader should know: where a proof failed and a slower body is used."""
@@ -56,6 +57,11 @@ class Emitter:
         self.layers: list[Layer] = []
         self.functions: list[str] = []
         """Functions before the network's own."""
+
+    def note(self, text: str) -> None:
+        """Tell the reader something, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def include(self, header: str) -> None:
         """Use a runtime header, by file name."""
@@ -100,17 +106,17 @@ class Emitter:
         c_type = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "uint32": "uint32_t"}[
             array.dtype.name
         ]
-        number = self.op.number if self.op is not None else 0
-        name = f"op{number}_{what}"
-        taken = {constant.name for constant in self.constants}
-        suffix = next(text for text in ("", *(f"_{n}" for n in range(2, 10_000))) if name + text not in taken)
         flat = array.reshape(-1)
-        text = c_numbers(flat.tolist(), "u" if c_type == "uint32_t" else "")
         data = flat.astype(flat.dtype.newbyteorder("<")).tobytes()
-        self.constants.append(
-            Constant(name + suffix, c_type, flat.nbytes, text, data, max(alignment, flat.itemsize), self.op)
-        )
-        return name + suffix
+        # An op that is called for several parts of its rows has one set of them.
+        for constant in self.constants:
+            if constant.data == data and constant.c_type == c_type and constant.alignment >= alignment:
+                return constant.name
+        number = self.op.number if self.op is not None else 0
+        name = _free(f"op{number}_{what}", {constant.name for constant in self.constants})
+        text = c_numbers(flat.tolist(), "u" if c_type == "uint32_t" else "")
+        self.constants.append(Constant(name, c_type, flat.nbytes, text, data, max(alignment, flat.itemsize), self.op))
+        return name
 
     def begin(self, op: Op, text: str) -> None:
         """What comes is an op's; `text` describes it."""
@@ -132,9 +138,22 @@ class Emitter:
         self.body[begin:] = [_INDENT + line.replace("\n", "\n" + _INDENT) for line in self.body[begin:]]
         self.body.append("    }")
 
-    def struct(self, kind: str, name: str, fields: Mapping[str, Any]) -> None:
-        """Define a constant struct in the function's body; with expressions among its fields it is computed there."""
+    def struct(self, kind: str, what: str, fields: Mapping[str, Any]) -> str:
+        """Define a constant struct in the function's body; with expressions among its fields it is computed there.
+
+        Args:
+            kind: its type.
+            what: what it holds, as the end of its name.
+            fields: by name.
+
+        Returns:
+            C expression of its address.
+        """
+        number = self.op.number if self.op is not None else 0
+        name = _free(f"op{number}_{what}", self._structs)
+        self._structs.add(name)
         self.body.append(wrapped(f"{qualifiers(fields)} {kind} {name} = ", struct_literal(fields), ";"))
+        return f"&{name}"
 
     def call(self, function: str, *arguments: Any) -> None:
         """Add a call, wrapped at the line's width."""
@@ -155,6 +174,11 @@ class Emitter:
                 indent = text[: -len(text.lstrip())] if text.startswith(" ") else ""
                 statement = statements[int(text.strip().removeprefix(_LAYER))]
                 self.body[line] = indent + statement.replace("\n", "\n" + indent)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    return next(name + end for end in ("", *(f"_{n}" for n in range(2, 10_000))) if name + end not in taken)
 
 
 def c_numbers(values: Iterable[int], suffix: str = "") -> str:

@@ -73,7 +73,7 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     else:
         kernel, constants = "edgecnn_conv1d", [(_INPUT, emitter.constant("weights", op.weights))]
     if reason:
-        emitter.notes.append(f"op {op.number} runs in plain C: {reason}")
+        emitter.note(f"op {op.number} runs in plain C: {reason}")
     emitter.include(f"{kernel}.h")
     pointers = ((_INPUT, emitter.pointer(op.inputs[0])), *constants, (_OUTPUT, emitter.pointer(op.output)))
     is_vnni = kernel.endswith("_vnni")

@@ -24,8 +24,7 @@ def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
         pointers.insert(place, emitter.constant("operand", op.constant))
         steps.insert(place, channels if op.constant.size == op.output.elements else 0)
     fields = {"rows": emitter.length(op.output), "channels": channels, "a_step": steps[0], "b_step": steps[1]}
-    emitter.struct("edgecnn_pairs", f"op{op.number}_pairs", fields)
-    return f"&op{op.number}_pairs", pointers
+    return emitter.struct("edgecnn_pairs", "pairs", fields), pointers
 
 
 @emit.register
@@ -66,9 +65,9 @@ def _sum(op: Sum, emitter: Emitter) -> None:
             "right_shift": -p.shift,
             "zero_point": p.zero_point,
         }
-        emitter.notes.append(f"op {op.number} adds as the reference does, step by step: no shorter form equals it")
-    emitter.struct(struct, f"op{op.number}_sum", {**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
-    emitter.call(kernel, size, f"&op{op.number}_sum", *pointers, emitter.pointer(op.output))
+        emitter.note(f"op {op.number} adds as the reference does, step by step: no shorter form equals it")
+    numbers = emitter.struct(struct, "sum", {**fields, "clamp_min": p.clamp_min, "clamp_max": p.clamp_max})
+    emitter.call(kernel, size, numbers, *pointers, emitter.pointer(op.output))
 
 
 def _scaling(found: Scaling) -> str:
@@ -93,8 +92,8 @@ def _squared_difference(op: SquaredDifference, emitter: Emitter) -> None:
         for zero_point, (multiplier, shift) in zip(p.zero_points, p.multipliers, strict=True)
     )
     fields = {"first": first, "second": second, "multiplier": p.multiplier, "right_shift": -p.shift}
-    emitter.struct("edgecnn_square", f"op{op.number}_square", {**fields, "zero_point": p.zero_point})
-    emitter.call("edgecnn_squared_difference", size, f"&op{op.number}_square", *pointers, emitter.pointer(op.output))
+    numbers = emitter.struct("edgecnn_square", "square", {**fields, "zero_point": p.zero_point})
+    emitter.call("edgecnn_squared_difference", size, numbers, *pointers, emitter.pointer(op.output))
 
 
 @emit.register

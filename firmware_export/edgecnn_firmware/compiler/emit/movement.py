@@ -41,12 +41,9 @@ def _part(part: Part, emitter: Emitter, to: str, source: str, size: int) -> None
             _part(inner, emitter, to, source, size)
         return
     cast = "(const int8_t *)" if size > 1 else ""
-    emitter.call(
-        "edgecnn_move",
-        *(f"{n}" for n in sizes),
-        run,
-        f"{cast}{source} + {part.source_start * size}" if part.source_start else f"{cast}{source}",
-        *(f"{n * size}" for n in sources),
-        f"{to} + {part.output_start * size}" if part.output_start else to,
-        *(f"{n * size}" for n in outputs),
-    )
+    begin = f"{cast}{source} + {part.source_start * size}" if part.source_start else f"{cast}{source}"
+    end = f"{to} + {part.output_start * size}" if part.output_start else to
+    if sizes == [1, 1, 1]:
+        emitter.call("edgecnn_move_run", end, begin, run)
+        return
+    emitter.call("edgecnn_move", *sizes, run, begin, *(n * size for n in sources), end, *(n * size for n in outputs))

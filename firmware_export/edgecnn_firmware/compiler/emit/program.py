@@ -243,6 +243,29 @@ def _overlaps(graph: Graph, arena: Arena) -> str:
     return f"{outside}{'outputs' if outside else 'Outputs'} and the arena do not overlap."
 
 
+def _sliding_macros(graph: Graph, prefix: str) -> str:
+    if graph.sliding is None:
+        return ""
+    sliding, name = graph.sliding, prefix.upper()
+    return (
+        f"#define {name}_WINDOW_LENGTH {sliding.window_rows}\n"
+        f"#define {name}_HOP_LENGTH {sliding.hop_rows}\n"
+        f"#define {name}_CALLS {sliding.calls} /* until a window is full for the first time */\n"
+    )
+
+
+def _call_comment(graph: Graph, arena: Arena, prefix: str) -> str:
+    sliding = graph.sliding
+    if sliding is None:
+        return f"/* Run the network once. {_overlaps(graph, arena)} */"
+    return (
+        f"/* Run the network on a window of {sliding.window_rows} rows that slides: the input is its newest {sliding.hop_rows}.\n"
+        f" * The state has what is kept of the rows before. From call {prefix.upper()}_CALLS after {prefix}_init on, outputs\n"
+        " * are those of the whole window, byte for byte; before, the window is not full, and they mean nothing.\n"
+        f" * {_overlaps(graph, arena)} */"
+    )
+
+
 def _state_struct(graph: Graph, prefix: str) -> str:
     if not graph.states:
         return ""
@@ -279,14 +302,14 @@ extern "C" {{
 #define {prefix.upper()}_STATE_BYTES {state}
 #define {prefix.upper()}_STACK_BYTES {stack_bytes(graph)} /* enough for one call on Cortex-M and RV32, compiled with -O2 or -Os */
 #define {prefix.upper()}_MACS {graph.macs}
-
+{_sliding_macros(graph, prefix)}
 /* Working memory of one call; nothing in it needs to be kept between calls. */
 typedef union {{
     int32_t alignment;
     int8_t bytes[{max(arena.bytes, 1)}];
 }} {prefix}_arena;
 
-{_state_struct(graph, prefix)}{_input_pointers(graph, arena, prefix)}/* Run the network once. {_overlaps(graph, arena)} */
+{_state_struct(graph, prefix)}{_input_pointers(graph, arena, prefix)}{_call_comment(graph, arena, prefix)}
 {_prototype(graph, arena, prefix)};
 {_checksum_declaration(prefix, emitter) if checksum else ""}
 #ifdef __cplusplus

@@ -33,8 +33,8 @@ def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str, suffi
         "clamp_min": op.clamp_min,
         "clamp_max": op.clamp_max,
     }
-    emitter.struct("edgecnn_pooling", f"op{op.number}_pooling", fields)
-    emitter.call(kernel + suffix, f"&op{op.number}_pooling", emitter.pointer(value), emitter.pointer(op.output))
+    pooling = emitter.struct("edgecnn_pooling", "pooling", fields)
+    emitter.call(kernel + suffix, pooling, emitter.pointer(value), emitter.pointer(op.output))
 
 
 @emit.register

@@ -1,6 +1,7 @@
 """The table and the form of a requantization, chosen by proof."""
 
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,11 @@ from edgecnn_firmware.compiler.arithmetic.requantization import (
     solve_line,
     solve_wide_line,
 )
-from edgecnn_firmware.compiler.emit.context import Emitter, struct_literal, wrapped
+from edgecnn_firmware.compiler.emit.context import Emitter
 from edgecnn_firmware.compiler.ops.convolution import Products
 from edgecnn_firmware.errors import ModelError
+
+_STRUCT: Final = "edgecnn_requantization"
 
 
 @lru_cache(maxsize=256)
@@ -42,7 +45,7 @@ def requantization_of(op: Products, emitter: Emitter, lanes: int = 1) -> dict[st
 
 def requantization_struct(op: Products, emitter: Emitter) -> str:
     """Emit the const struct `edgecnn_requantization` of an op; a pointer to it. Raises as `requantization_of`."""
-    return _struct(emitter, op.number, requantization_of(op, emitter))
+    return emitter.struct(_STRUCT, "scaling", requantization_of(op, emitter))
 
 
 def requantization_fields(
@@ -57,13 +60,7 @@ def requantization_fields(
     """The same for sums that no convolution makes; arguments as `solve_line`."""
     line = solve_line(requantization, bias, lowest, highest)
     fields = _fields(emitter, number, label, requantization, bias, lowest, highest, line, 1)
-    return _struct(emitter, number, fields)
-
-
-def _struct(emitter: Emitter, number: int, fields: dict[str, object]) -> str:
-    struct = f"op{number}_requantization"
-    emitter.line(wrapped(f"static const edgecnn_requantization {struct} = ", struct_literal(fields), ";"))
-    return f"&{struct}"
+    return emitter.struct(_STRUCT, "scaling", fields)
 
 
 def _fields(
@@ -87,7 +84,7 @@ def _fields(
     else:
         fields, table = _wide(number, label, requantization, bias, lowest, highest)
     if line is None:
-        emitter.notes.append(f"op {number} requantizes by {fields['form']}: no shorter form equals the reference")
+        emitter.note(f"op {number} requantizes by {fields['form']}: no shorter form equals the reference")
     return {
         "form": fields["form"],
         "table": emitter.constant("requantize", table),

@@ -23,7 +23,10 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Move(Op):
-    """Fill the output with `fill`, if it is not None, then copy the parts in order."""
+    """Fill the output with `fill`, if it is not None, then copy the parts in order.
+
+    Where an input is the output itself, its part is the first, one run that moves to a lower place.
+    """
 
     parts: tuple[Part, ...]
     fill: int | None = None

@@ -14,7 +14,7 @@ ELEMENT_BYTES: Final[dict[ElementType, int]] = {"int8": 1, "uint8": 1, "int32": 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor, row-major. Two values with one `storage` are the same bytes under two shapes."""
+    """A tensor, row-major. Two values with one `storage` are the same bytes under two shapes, or the first of them."""
 
     storage: int
     """Number of the tensor in the file that first held these bytes."""
@@ -75,6 +75,18 @@ class State:
     initial: bytes
 
 
+@dataclass(frozen=True)
+class Sliding:
+    """How the window of a network slides that takes only its newest rows."""
+
+    window_rows: int
+    hop_rows: int
+    calls: int
+    """After so many calls a window is full for the first time."""
+    window_macs: int
+    """Multiply-accumulates of a window computed whole."""
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """A program: ops in the order they run."""
@@ -84,6 +96,8 @@ class Graph:
     outputs: tuple[Value, ...]
     ops: tuple[Op, ...]
     states: tuple[State, ...] = ()
+    sliding: Sliding | None = None
+    """Where it takes the newest rows of a window that slides."""
 
     @property
     def macs(self) -> int:
