@@ -27,7 +27,8 @@ test: $(VENV)/.installed-dev
 # Hours: 100,000 random networks, ten million fuzzed files, new examples for every property.
 nightly: $(VENV)/.installed-dev
 	EDGECNN_NETWORKS=100000 EDGECNN_FUZZ_RUNS=10000000 \
-		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout 0 tests/firmware/compiler/test_networks.py tests/fuzz $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n auto --dist loadgroup --timeout 0 \
+		tests/firmware/compiler/test_networks.py tests/firmware/compiler/sliding tests/fuzz $(PYTEST_ARGS)
 	EDGECNN_HYPOTHESIS=search $(BIN)/python -m pytest -n auto --dist loadgroup --ignore tests/fuzz $(PYTEST_ARGS)
 
 # The reports of benchmarks/reports: DATA holds hapt/, ecg5000/ and mitdb/ in their publishers' files.

@@ -15,8 +15,11 @@ with atheris.instrument_imports(include=["edgecnn_firmware"]):
 def compile_any(data: bytes) -> None:
     """Compile the bytes; whatever is raised but the one line of a user's error is a finding."""
     try:
-        # Every other file in stripes.
-        compile_model(data, "fuzzed.tflite", "net", least_ram=sum(data) % 2 == 1)
+        # Every other file in stripes, every third with a window that slides.
+        kind = sum(data)
+        compile_model(
+            data, "fuzzed.tflite", "net", least_ram=kind % 2 == 1, hop=1 + kind % 5 if kind % 3 == 0 else None
+        )
     except EdgeCnnError as error:
         if not str(error) or "\n" in str(error):
             raise AssertionError(f"not one line: {error!r}") from error

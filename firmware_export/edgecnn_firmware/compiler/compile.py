@@ -49,7 +49,8 @@ def compile_model(
         optimize: `speed` specializes the code of every layer and takes more flash for fewer products where the target can,
             `balanced` lets layers of one shape share code, `size` keeps one copy of each kernel for all layers.
         input_in_arena: the caller writes the inputs into the arena, where they are overwritten: less memory.
-        least_ram: run ops in stripes of rows where that makes the arena smaller: less memory, more instructions.
+        least_ram: run ops in stripes of rows where that makes the arena smaller, and with `hop` keep fewer rows: less memory,
+            more instructions.
         hop: rows by which a window slides: each call takes so many, the window's newest, and keeps what the next one reads.
         checksum: write a function `PREFIX_crc32` over the constants too.
 
@@ -64,7 +65,7 @@ def compile_model(
         raise ModelError(f"rounding {profile!r}: expected one of {', '.join(PROFILES)}")
     graph = run_passes(lower_model(read_model(data, name), profile))
     if hop is not None:
-        graph = slide(graph, hop)
+        graph = slide(graph, hop, least_ram=least_ram)
     return compile_graph(
         graph,
         prefix,

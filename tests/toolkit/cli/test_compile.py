@@ -31,6 +31,8 @@ def test_compile_writes_the_files_and_says_what_they_cost(shared_models: Path, t
         (["--rounding", "up"], "rounding 'up': expected one of litert, tflm"),
         (["--name", "9lives"], "prefix '9lives': expected a C name"),
         (["--least-ram", "--target", "aarch64"], "target 'aarch64' with least RAM: its kernels copy whole inputs"),
+        (["--hop", "128"], "hop 128: expected 1 to 127 rows, fewer than the window's 128"),
+        (["--hop", "5"], "hop 5: op 1 (CONV_2D + MAX_POOL_2D) moves by 2 rows; expected a multiple of 2, best of 4"),
     ],
 )
 def test_wrong_choices_end_in_one_line(
@@ -69,6 +71,21 @@ def test_least_ram_keeps_the_layers_and_shrinks_the_arena(shared_models: Path, t
     assert least["macs"] == usual["macs"] == sum(layer["macs"] for layer in least["layers"])
 
 
+def test_hop_keeps_what_the_next_call_reads(shared_models: Path, tmp_path: Path) -> None:
+    arguments = ["compile", str(shared_models / "har_b1.tflite"), "-o", str(tmp_path / "c"), "--hop", "16"]
+    done = CliRunner().invoke(edgecnn, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["sliding"] == {"window_rows": 128, "hop_rows": 16, "calls": 8, "window_macs": 891_648, "stride": 4}
+    assert found["macs"] == 121_728
+    assert found["state_bytes"] > 0
+    said = CliRunner().invoke(edgecnn, [*arguments[:-1], "6"])
+    assert "a hop of a multiple of 4 rows would keep more" in said.stdout
+    said = CliRunner().invoke(edgecnn, arguments)
+    assert "would keep more" not in said.stdout
+    assert "16 rows a call, of a window of 128 that 8 calls fill: 121,728 MACs in place of 891,648" in said.stdout
+
+
 on_a_board = pytest.mark.skipif(
     importlib.util.find_spec("unicorn") is None
     or (shutil.which("arm-none-eabi-gcc") is None and importlib.util.find_spec("ziglang") is None),
@@ -87,7 +104,10 @@ def _inspected(model: Path, *options: str) -> dict[str, Any]:
 @on_a_board
 def test_inspect_compares_ways_to_compile(shared_models: Path) -> None:
     model = shared_models / "har_b1.tflite"
-    usual, speed, least = (_inspected(model, *options) for options in ([], ["--optimize", "speed"], ["--least-ram"]))
+    ways = ([], ["--optimize", "speed"], ["--least-ram"], ["--hop", "16"])
+    usual, speed, least, hop = (_inspected(model, *options) for options in ways)
+    assert 6 * hop["instructions"] < usual["instructions"]
+    assert hop["state_bytes"] > 0
     assert speed["instructions"] < 0.8 * usual["instructions"]
     assert speed["flash_bytes"] > usual["flash_bytes"]
     assert least["ram_bytes"] < 0.85 * usual["ram_bytes"]

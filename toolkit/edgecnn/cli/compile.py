@@ -37,13 +37,14 @@ from edgecnn.cli.console import JSON, print_json, print_table
 @click.option(
     "--least-ram",
     is_flag=True,
-    help="Run layers in stripes of rows where that makes the arena smaller: their outputs are never whole in memory.",
+    help="Run layers in stripes of rows where that makes the arena smaller: their outputs are never whole in memory. With "
+    "--hop: keep fewer rows, and compute those beside the padding again.",
 )
 @click.option(
     "--hop",
     type=int,
     help="Rows by which a window slides: each call takes so many and keeps what the next one reads, so that little is computed "
-    "twice. Best a multiple of all strides multiplied.",
+    "twice. Best a multiple of the strides of all layers multiplied.",
 )
 @JSON
 def command(
@@ -95,5 +96,7 @@ def command(
             f"{sliding.hop_rows:,} rows a call, of a window of {sliding.window_rows:,} that {sliding.calls:,} calls fill: "
             f"{program.graph.macs:,} MACs in place of {sliding.window_macs:,}"
         )
+        if sliding.hop_rows % sliding.stride:
+            click.echo(f"a hop of a multiple of {sliding.stride} rows would keep more")
     for note in program.notes:
         click.echo(note)

@@ -85,6 +85,8 @@ class Sliding:
     """After so many calls a window is full for the first time."""
     window_macs: int
     """Multiply-accumulates of a window computed whole."""
+    stride: int
+    """All strides multiplied: a hop that is a multiple of it keeps rows of every layer that has any to keep."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,9 @@ class _Rows:
     clean: tuple[int, int]
     """The rows, begin and end, that read no padding."""
     needed: int
-    """The first row that any op reads in a call."""
+    """The first row that any op reads in a call, but for those at the window's beginning."""
+    left: int = 0
+    """Rows at the window's beginning that are read by those ops which compute such rows too."""
 
     @property
     def fresh(self) -> int:
@@ -38,9 +40,14 @@ class _Rows:
         return max(self.clean[1] - self.shift, self.needed)
 
     @property
-    def has_left(self) -> bool:
-        """Whether rows beside the padding before the first are read, and so computed each time."""
-        return self.needed < self.clean[0]
+    def is_whole(self) -> bool:
+        """Whether all rows are in memory."""
+        return self.needed == 0
+
+    @property
+    def computed_left(self) -> int:
+        """Rows at the window's beginning that are computed each time."""
+        return self.clean[0] if self.is_whole else self.left
 
     @property
     def held(self) -> int:
@@ -52,13 +59,19 @@ class _Rows:
         """Whether some of them come from the call before."""
         return self.needed < self.fresh
 
+    def read_whole(self) -> None:
+        """All rows are read."""
+        self.needed = 0
 
-def slide(graph: Graph, hop: int) -> Graph:
+
+def slide(graph: Graph, hop: int, *, least_ram: bool = False) -> Graph:
     """Make a network take `hop` rows a call: the newest of a window that ends with them.
 
     Args:
         graph: a network of one input, without state, after `run_passes`.
         hop: rows by which the window slides, fewer than it has.
+        least_ram: compute rows at the window's beginning, which move towards its padding, again from the input's; without,
+            all rows of a layer are kept where such rows are read.
 
     Returns:
         A network with state whose outputs, once a window is full, are those of `graph` on that window, byte for byte.
@@ -75,13 +88,27 @@ def slide(graph: Graph, hop: int) -> Graph:
     given = graph.inputs[0]
     if not 1 <= hop < given.length:
         raise ModelError(f"hop {hop}: expected 1 to {given.length - 1} rows, fewer than the window's {given.length}")
-    return _Window(graph, hop).slid()
+    return _Window(graph, hop, least_ram=least_ram).slid()
+
+
+def total_stride(graph: Graph) -> int:
+    """Rows of the input from one row to the next of those layers, of all that can keep rows, that have the fewest."""
+    strides = {graph.inputs[0].storage: 1}
+    for op in graph.ops:
+        found = set()
+        for position, value in enumerate(op.inputs):
+            reach, before = reach_in_window(op, position), strides.get(value.storage)
+            found.add(reach.stride * before if reach is not None and before is not None else None)
+        stride = found.pop() if len(found) == 1 else None
+        if stride is not None and op.output.length > 1:
+            strides[op.output.storage] = stride
+    return max(strides.values())
 
 
 class _Window:
     """What is known of each value, by storage."""
 
-    def __init__(self, graph: Graph, hop: int) -> None:
+    def __init__(self, graph: Graph, hop: int, *, least_ram: bool) -> None:
         self._graph = graph
         self._hop = hop
         given = graph.inputs[0]
@@ -94,11 +121,14 @@ class _Window:
                 self._follow(op)
         if not self._reaches:
             raise ModelError(f"hop {hop}: {self._why_nothing()}")
-        self._look_back()
+        self._look_back(least_ram)
         self._fresh = 1 + max(*written, given.storage)
         self._ops: list[Op] = []
         self._states: list[State] = []
         self._rows: dict[int, Value] = {}
+        """The last rows of each value, as a call has them."""
+        self._lefts: dict[int, Value] = {}
+        """The first ones, where not all are in memory."""
 
     def _why_nothing(self) -> str:
         if not self._graph.ops:
@@ -110,7 +140,7 @@ class _Window:
         if self._hop % reach.stride:
             return (
                 f"op {first.number} ({first.label}) moves by {reach.stride} rows; expected a multiple of {reach.stride}, "
-                f"and best one of the strides of all layers multiplied"
+                f"best of {total_stride(self._graph)}"
             )
         return f"op {first.number} ({first.label}) has no row alike in two windows; expected a smaller hop"
 
@@ -136,27 +166,32 @@ class _Window:
         self._found[op.output.storage] = _Rows(op.output, length, stride, shift, (begin, end), length)
         self._reaches[op.output.storage] = known
 
-    def _look_back(self) -> None:
+    def _look_back(self, least_ram: bool) -> None:
         """From the last op to the first: which rows are read."""
         for value in self._graph.outputs:
             if value.storage in self._found:
-                self._found[value.storage].needed = 0
+                self._found[value.storage].read_whole()
         for op in reversed(self._graph.ops):
             made, reaches = self._found.get(op.output.storage), self._reaches.get(op.output.storage)
             if made is None or reaches is None:
                 for value in op.inputs:
                     if value.storage in self._found:
-                        self._found[value.storage].needed = 0
+                        self._found[value.storage].read_whole()
                 continue
-            if made.has_left:
-                # Kept rows come to lie beside these, so all are.
-                made.needed = 0
+            if made.left and (not least_ram or made.left >= made.needed):
+                # Rows that are kept come to lie there.
+                made.read_whole()
+            # Its first row reads more than padding.
+            made.needed = min(made.needed, made.clean[1] - 1)
             for value, reach in zip(op.inputs, reaches, strict=True):
                 source = self._found[value.storage]
-                first = 0 if made.has_left else made.fresh * reach.stride - reach.before
-                source.needed = min(source.needed, first)
-        # All rows of a hop are given, whether they are read or not.
+                source.needed = min(source.needed, made.fresh * reach.stride - reach.before)
+                if made.computed_left:
+                    source.left = max(source.left, _end(reach, made.computed_left, source.length))
         given = self._found[self._graph.inputs[0].storage]
+        if given.left:
+            given.read_whole()
+        # All rows of a hop are given, whether they are read or not.
         given.needed = min(given.needed, given.length - given.shift)
 
     def slid(self) -> Graph:
@@ -180,7 +215,13 @@ class _Window:
             else:
                 self._some(op, made)
         calls = -(-given.length // self._hop)
-        sliding = Sliding(window_rows=given.length, hop_rows=self._hop, calls=calls, window_macs=graph.macs)
+        sliding = Sliding(
+            window_rows=given.length,
+            hop_rows=self._hop,
+            calls=calls,
+            window_macs=graph.macs,
+            stride=total_stride(graph),
+        )
         made_graph = replace(graph, inputs=(new,), ops=tuple(self._ops), states=tuple(self._states), sliding=sliding)
         check_graph(made_graph, f"slide by {self._hop}")
         return made_graph
@@ -189,15 +230,15 @@ class _Window:
         """An op whose rows are kept, but for those that are computed."""
         reaches = self._reaches[op.output.storage]
         channels, left = op.output.channels, None
-        if made.has_left:
-            count = made.clean[0]
-            inputs = tuple(
-                self._input(value, reach, 0, count, op) for value, reach in zip(op.inputs, reaches, strict=True)
-            )
+        if made.computed_left:
+            count = made.computed_left
+            inputs = tuple(self._first(value, reach, count) for value, reach in zip(op.inputs, reaches, strict=True))
             left = replace(op.output, storage=self._new_storage(), shape=(1, count, channels))
             self._ops.append(some_rows(op, inputs, left, reaches[0].before))
+            if not made.is_whole:
+                self._lefts[op.output.storage], left = left, None
         inputs = tuple(
-            self._input(value, reach, made.fresh, made.length, op)
+            self._last(value, reach, made.fresh, made.length, op)
             for value, reach in zip(op.inputs, reaches, strict=True)
         )
         right = replace(op.output, shape=(1, made.length - made.fresh, channels))
@@ -233,13 +274,17 @@ class _Window:
         self._ops.append(Move(number=number, label="SLIDE", inputs=tuple(inputs), output=state, parts=tuple(parts)))
         self._rows[rows.value.storage] = state
 
-    def _input(self, value: Value, reach: Reach, first: int, end: int, op: Op) -> Value:
-        """The rows of an input that rows `first` to `end` - 1 of an op read."""
+    def _first(self, value: Value, reach: Reach, rows: int) -> Value:
+        """What the first rows of an op read."""
         source = self._found[value.storage]
-        from_row = max(0, first * reach.stride - reach.before)
-        to_row = min(source.length, (end - 1) * reach.stride - reach.before + reach.span)
-        held = self._rows[value.storage]
-        some = replace(held, shape=(1, to_row - from_row, held.channels))
+        held = self._rows[value.storage] if source.is_whole else self._lefts[value.storage]
+        return replace(held, shape=(1, _end(reach, rows, source.length), held.channels))
+
+    def _last(self, value: Value, reach: Reach, first: int, end: int, op: Op) -> Value:
+        """What rows `first` to `end` - 1 of an op, the last, read."""
+        source = self._found[value.storage]
+        from_row, held = first * reach.stride - reach.before, self._rows[value.storage]
+        some = replace(held, shape=(1, _end(reach, end, source.length) - from_row, held.channels))
         start = (from_row - source.needed) * held.channels
         if start == 0:
             return some
@@ -251,6 +296,11 @@ class _Window:
     def _new_storage(self) -> int:
         self._fresh += 1
         return self._fresh
+
+
+def _end(reach: Reach, rows: int, length: int) -> int:
+    """Behind the last row, of `length`, that the first `rows` rows of an op read; one at least, if all read padding."""
+    return min(length, max(1, (rows - 1) * reach.stride - reach.before + reach.span))
 
 
 def _run(source: int, start: int, to: int, elements: int) -> Part:

@@ -1,5 +1,9 @@
-"""Windows that slide: byte-equal to the whole network on every full window, whatever was kept."""
+"""Windows that slide: byte-equal to the whole network on every full window, whatever was kept.
 
+`EDGECNN_NETWORKS` and `EDGECNN_FIRST_SEED` as for the random networks over whole windows; here a tenth of them.
+"""
+
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +26,9 @@ from edgecnn_firmware.compiler.targets import find_target
 from edgecnn_firmware.errors import EdgeCnnError, ModelError
 from edgecnn_firmware.tflite.reader import read_model
 
+NETWORKS = int(os.environ.get("EDGECNN_NETWORKS", "2000")) // 10
+FIRST = 40_000 + int(os.environ.get("EDGECNN_FIRST_SEED", "0"))
+BATCH = 25
 AFTER = 5
 """Calls that are compared, from the first full window on."""
 FLAGS = (*SANITIZERS, "-DEDGECNN_NO_SIMD", "-DEDGECNN_NO_INLINE")
@@ -72,12 +79,14 @@ def _check(programs: list[Program], streams: list[np.ndarray], wanted: list[list
 
 
 @pytest.mark.spread
-@pytest.mark.parametrize("seeds", [range(start, start + 25) for start in range(0, 200, 25)], ids=str)
+@pytest.mark.parametrize(
+    "seeds", [range(start, start + BATCH) for start in range(FIRST, FIRST + NETWORKS, BATCH)], ids=str
+)
 def test_random_networks_slide(seeds: range, tmp_path: Path) -> None:
     programs, streams, wanted = [], [], []
     refused = 0
     for seed in seeds:
-        model = random_network(40_000 + seed)
+        model = random_network(seed)
         rng = np.random.default_rng(seed)
         try:
             graph = _graph(model)
@@ -207,18 +216,19 @@ def _branches() -> bytes:
 NETWORKS = {"valid": _valid, "same": _same, "branches": _branches}
 
 
+@pytest.mark.parametrize("least_ram", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_layers_over_long_windows_slide_by_any_hop(name: str, tmp_path: Path) -> None:
+def test_layers_over_long_windows_slide_by_any_hop(name: str, least_ram: bool, tmp_path: Path) -> None:
     model = NETWORKS[name]()
     graph, reference = _graph(model), Reference(model)
     programs, streams, wanted = [], [], []
     for number, hop in enumerate((1, 2, 3, 4, 6, 8, 12, 20, 31, 32, 50, 63)):
         try:
-            slid = slide(graph, hop)
+            slid = slide(graph, hop, least_ram=least_ram)
         except ModelError as error:
             assert any(reason in str(error) for reason in REFUSALS), str(error)
             continue
-        assert slid.macs < graph.macs
+        assert slid.macs < graph.macs or least_ram
         stream = _stream(graph, hop, _calls(graph, hop), hop)
         programs.append(compile_graph(slid, f"{name}{hop}", TARGETS[number % len(TARGETS)]))
         streams.append(stream)
@@ -227,10 +237,10 @@ def test_layers_over_long_windows_slide_by_any_hop(name: str, tmp_path: Path) ->
     _check(programs, streams, wanted, tmp_path)
 
 
-def _compare(model: bytes, name: str, hop: int, target: str, folder: Path) -> Program:
+def _compare(model: bytes, name: str, hop: int, target: str, folder: Path, *, least_ram: bool = False) -> Program:
     """One network, compiled for a target, against the reference; the program."""
     graph, reference = _graph(model), Reference(model)
-    program = compile_model(model, name, "net", target=target, hop=hop)
+    program = compile_model(model, name, "net", target=target, hop=hop, least_ram=least_ram)
     stream = _stream(graph, hop, _calls(graph, hop), hop)
     _check([program], [stream], [[reference.run(w)[0].tobytes() for w in _full_windows(stream, graph, hop)]], folder)
     return program
@@ -278,6 +288,15 @@ def test_networks_of_others(shared_models: Path, tmp_path: Path) -> None:
             _compare(model, path.stem, hop, "portable", inner)
             slid += 1
     assert slid >= 3
+
+
+@pytest.mark.parametrize(("name", "hop"), [("ecg", 64), ("ds", 1), ("tcn", 8)])
+def test_least_ram_keeps_less(name: str, hop: int, shared_models: Path, tmp_path: Path) -> None:
+    model = (shared_models / f"{name}_b1.tflite").read_bytes()
+    usual = compile_model(model, name, "net", hop=hop)
+    least = _compare(model, name, hop, "portable", tmp_path, least_ram=True)
+    assert least.state_bytes < 0.5 * usual.state_bytes
+    assert usual.graph.macs < least.graph.macs < 0.6 * _graph(model).macs
 
 
 def test_weights_of_rows_at_both_ends_are_there_once() -> None:
