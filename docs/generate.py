@@ -106,7 +106,7 @@ def _toml(value: object) -> str:
 def commands_page() -> str:
     """Make the reference of the command line."""
     lines = ["# Commands", "", "The help of every command, as `edgecnn COMMAND --help` prints it.", ""]
-    context = click.Context(edgecnn, info_name="edgecnn")
+    context = click.Context(edgecnn, info_name="edgecnn", **edgecnn.context_settings)
     for name in COMMANDS:
         found = edgecnn.get_command(context, name)
         if found is None:

@@ -73,6 +73,7 @@ def _context(product: Product) -> dict[str, Any]:
         "labels": card.labels,
         "license": SPDX,
         "has_selftest": product.has_selftest,
+        "is_sliding": product.is_sliding,
         "sources": list(product.sources),
         "headers": list(product.headers),
         "window_samples": card.input.window_samples,

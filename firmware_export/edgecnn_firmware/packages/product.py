@@ -57,19 +57,27 @@ class Product:
         return f"{self.name}_selftest.c" in self.classifier.files
 
     @property
+    def is_sliding(self) -> bool:
+        """Whether the network takes the newest samples of a window alone."""
+        return self.classifier.network.graph.sliding is not None
+
+    @property
     def summary(self) -> str:
         """One line for a package's manifest, in plain text."""
         text = self.card.description.strip().splitlines()
         return text[0] if text else f"Classifies sensor windows as {', '.join(self.card.labels[:6])}"
 
 
-def make_product(bundle: Bundle, target: str = "portable", *, least_ram: bool = False) -> Product:
+def make_product(
+    bundle: Bundle, target: str = "portable", *, least_ram: bool = False, sliding: bool = False
+) -> Product:
     """Take a bundle apart for packaging; the same arguments give the same product.
 
     Args:
         bundle: verified as its files are read.
         target: whose kernels the network uses: one of the compiler's targets.
         least_ram: as of the compiler.
+        sliding: as of `write_classifier`.
 
     Raises:
         EdgeCnnError: the bundle is not whole, or its network does not compile.
@@ -77,7 +85,7 @@ def make_product(bundle: Bundle, target: str = "portable", *, least_ram: bool = 
     model = bundle.model_bytes
     vectors = bundle.vectors()
     golden = vectors.inputs, vectors.outputs
-    classifier = write_classifier(model, bundle.card, golden, target=target, least_ram=least_ram)
+    classifier = write_classifier(model, bundle.card, golden, target=target, least_ram=least_ram, sliding=sliding)
     return Product(bundle.card, classifier, _example(bundle, vectors), hashlib.sha256(model).hexdigest())
 
 

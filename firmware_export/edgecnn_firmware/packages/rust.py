@@ -92,7 +92,7 @@ def _context(product: Product) -> dict[str, object]:
             "result": layout(result_type(card.output_count, len(labels))),
             "drift": layout(drift_type(len(channels))),
         },
-        "has_state": product.classifier.network.state_bytes > 0,
+        "remembers": product.classifier.network.state_bytes > 0 and not product.is_sliding,
         "golden_count": _golden_count(product),
         "lines": example_lines(product, rust_float),
     }

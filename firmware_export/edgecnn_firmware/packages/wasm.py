@@ -139,6 +139,7 @@ def _page_data(product: Product, module: bytes) -> dict[str, Any]:
         "results": card.deployment.results,
         "debounce": card.deployment.debounce,
         "hasSelftest": product.has_selftest,
+        "isSliding": product.is_sliding,
         "wasm": base64.b64encode(module).decode("ascii"),
     }
 

@@ -24,6 +24,7 @@ def write_packages(
     *,
     target: str = "portable",
     least_ram: bool = False,
+    sliding: bool = False,
     missing: dict[str, str] | None = None,
 ) -> dict[str, Path]:
     """Write a bundle's packages into a folder; what each became, by format.
@@ -34,6 +35,7 @@ def write_packages(
         folder: where the packages go.
         target: whose kernels the network uses.
         least_ram: as of the compiler.
+        sliding: as of `write_classifier`.
         missing: takes the formats whose tools are not installed, with the reason; if None, the first one is an error.
 
     Raises:
@@ -41,7 +43,7 @@ def write_packages(
             cannot be written.
     """
     formats = [find_format(key) for key in dict.fromkeys(keys)]
-    product = make_product(bundle, target, least_ram=least_ram)
+    product = make_product(bundle, target, least_ram=least_ram, sliding=sliding)
     written = {}
     for found in formats:
         try:

@@ -31,7 +31,7 @@ def selftest_files(
 
     Returns:
         `PREFIX_selftest.h/.c`, `PREFIX_console.h/.c` and `PREFIX_console_port.c` by name, to lie beside `PREFIX.h`; of a
-        network that keeps state the self-test alone.
+        network that keeps state, or whose window slides, the self-test alone.
 
     Raises:
         ModelError: as `choose_golden`.
@@ -54,16 +54,18 @@ def _environment() -> Environment:
 
 
 def _context(program: Program, model: bytes, golden: Golden) -> dict[str, Any]:
-    value = program.graph.inputs[0]
+    value, sliding, upper = program.graph.inputs[0], program.graph.sliding, program.prefix.upper()
     return {
         "p": program.prefix,
-        "P": program.prefix.upper(),
+        "P": upper,
         "sha256": hashlib.sha256(model).hexdigest(),
         "in_arena": in_arena(value, program.arena),
         "state_bytes": program.state_bytes,
         "rows": golden.rows,
         "row_numbers": c_numbers(golden.rows, "u"),
-        "input_bytes": value.bytes,
+        "sliding": sliding,
+        "window_bytes": golden.inputs.shape[1],
+        "window_macro": f"{upper}_SELFTEST_WINDOW_BYTES" if sliding else f"{upper}_INPUT_BYTES",
         "flash_bytes": golden.inputs.size + golden.outputs.size + 4 * len(golden.rows),
         "inputs": _braced(golden.inputs),
         "outputs": _braced(golden.outputs),

@@ -40,7 +40,7 @@ def choose_golden(program: Program, inputs: Int8, outputs: Int8) -> Golden:
     """Choose the first rows and the first of each decided class, as many as the limits allow, and check them.
 
     A network that keeps state is to run them one after the other, so that what it remembers is tested too: their outputs
-    are then the compiler's arithmetic in that order.
+    are then the compiler's arithmetic in that order. One whose window slides takes each window in hops.
 
     Args:
         program: the compiled network, with one int8 input and one int8 output.
@@ -52,29 +52,47 @@ def choose_golden(program: Program, inputs: Int8, outputs: Int8) -> Golden:
             gives other bytes.
     """
     _require_plain(program)
-    source, made = program.graph.inputs[0], program.graph.outputs[0]
-    if not len(inputs) or inputs.size != len(inputs) * source.bytes or outputs.shape != (len(inputs), made.bytes):
+    made, window_bytes = program.graph.outputs[0], _window_bytes(program)
+    if not len(inputs) or inputs.size != len(inputs) * window_bytes or outputs.shape != (len(inputs), made.bytes):
         raise ModelError(
             f"self-test: windows {inputs.shape} and outputs {outputs.shape}; "
-            f"expected {source.bytes} values and ({made.bytes},) of each of at least one window"
+            f"expected {window_bytes} values and ({made.bytes},) of each of at least one window"
         )
     inputs = inputs.reshape(len(inputs), -1)
-    if source.bytes > MAX_WINDOW_BYTES:
-        raise ModelError(f"self-test: a window of {source.bytes} bytes; at most {MAX_WINDOW_BYTES} go into flash")
-    most = max(1, min(MAX_VECTORS, MAX_BYTES // (source.bytes + made.bytes)))
+    if window_bytes > MAX_WINDOW_BYTES:
+        raise ModelError(f"self-test: a window of {window_bytes} bytes; at most {MAX_WINDOW_BYTES} go into flash")
+    most = max(1, min(MAX_VECTORS, MAX_BYTES // (window_bytes + made.bytes)))
     rows = _rows(_classes(outputs, made.affine.zero_point, made.affine.scale), most)
     for row in rows:
         if not np.array_equal(_in_order(program, inputs[[row]])[0], outputs[row]):
             raise ModelError(f"self-test: window {row} gives other bytes than the bundle's reference outputs")
     chosen = inputs[list(rows)]
-    return Golden(rows, chosen, _in_order(program, chosen) if program.graph.states else outputs[list(rows)])
+    remembers = program.graph.states and not program.graph.sliding
+    return Golden(rows, chosen, _in_order(program, chosen) if remembers else outputs[list(rows)])
 
 
 def _in_order(program: Program, inputs: Int8) -> Int8:
     """Outputs `(n, outputs)` of windows one after the other, from the first state."""
-    oracle = Oracle(program.graph)
-    shape = program.graph.inputs[0].shape
-    return np.stack([np.asarray(oracle.run(window.reshape(shape))[0], np.int8).reshape(-1) for window in inputs])
+    oracle, found = Oracle(program.graph), []
+    for window in inputs:
+        for call in _calls(program, window):
+            made = oracle.run(call)[0]
+        found.append(np.asarray(made, np.int8).reshape(-1))
+    return np.stack(found)
+
+
+def _calls(program: Program, window: Int8) -> Int8:
+    """The inputs of the calls that take a window: the last one ends with it."""
+    value = program.graph.inputs[0]
+    count = program.graph.sliding.calls if program.graph.sliding else 1
+    made = np.zeros((count, *value.shape), np.int8)
+    made.reshape(-1)[-window.size :] = window.reshape(-1)
+    return made
+
+
+def _window_bytes(program: Program) -> int:
+    value, sliding = program.graph.inputs[0], program.graph.sliding
+    return sliding.window_rows * value.channels if sliding else value.bytes
 
 
 def _require_plain(program: Program) -> None:

@@ -35,13 +35,16 @@ def wrist_card(**changes: object) -> Card:
     )
 
 
-def write_bundle(folder: Path, card: Card) -> Bundle:
-    """A bundle of the small model with 12 windows."""
-    model = dense_model()
-    windows = np.random.default_rng(4).normal(0, 1, (12, 4, 2)).astype(np.float32) / np.array([1.7, 0.003], np.float32)
+def write_bundle(folder: Path, card: Card, model: bytes | None = None) -> Bundle:
+    """A bundle of a model, by default the small one, with 12 windows."""
+    model = model or dense_model()
+    shape = (12, card.input.window_samples, len(card.input.channels))
+    gain = np.array(card.normalization.gain, np.float32)
+    windows = np.random.default_rng(4).normal(0, 1, shape).astype(np.float32) / gain
     inputs = numerics.quantize(numerics.normalize(windows, card.normalization), card.quantization.input)
     oracle = Oracle(compile_model(model, "m", "m").graph)
-    outputs = np.stack([oracle.run(window[np.newaxis])[0].reshape(-1) for window in inputs])
+    shape = oracle.graph.inputs[0].shape
+    outputs = np.stack([oracle.run(window.reshape(shape))[0].reshape(-1) for window in inputs])
     labels = outputs.argmax(axis=1).astype(np.int64)
     groups = np.array(["one"] * 12)
     with BundleWriter(folder) as bundle:

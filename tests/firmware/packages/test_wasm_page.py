@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.firmware.classifier.windows import conv_model, window_card
 from tests.firmware.models import dense_model
 
 from edgecnn_firmware.card import DeploymentCard
@@ -337,6 +338,25 @@ def test_texts_stay_texts(tab: Page, hostile: Made, tmp_path: Path) -> None:
     assert tab.run("window.hurt === undefined && document.querySelectorAll('main img, main b, main i').length === 0")
     assert {cells[2] for cells in tab.run(_TABLE)} <= set(hostile.product.card.labels)
     check_quiet(tab, hostile.address)
+
+
+def test_a_window_that_slides(tab: Page, tmp_path: Path) -> None:
+    """The same results; the time is that of a hop."""
+    bundle = write_bundle(tmp_path / "bundle", window_card(40, 12, 2), conv_model(40, 2))
+    whole, slid = (make_product(bundle, sliding=one) for one in (False, True))
+    rows = np.random.default_rng(3).normal(0, 1, (200, 2))
+    (tmp_path / "x.csv").write_text("c0,c1\n" + "".join(f"{a:.6f},{b:.6f}\n" for a, b in rows))
+    tables = []
+    for product, time in ((whole, "Time for a window"), (slid, "Time for a hop")):
+        folder = write_package(find_format("wasm"), product, tmp_path / time)
+        address = (folder / "index.html").as_uri()
+        opened(tab, address)
+        choose(tab, tmp_path / "x.csv")
+        tables.append(tab.run(_TABLE))
+        assert time in text(tab, "tiles")
+        check_quiet(tab, address)
+    assert len(tables[0]) == 1 + (200 - 40) // 12
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize("width", [360, 1280])

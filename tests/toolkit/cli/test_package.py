@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.firmware.classifier.windows import conv_model, window_card
 from tests.firmware.packages.conftest import wrist_card, write_bundle
 
 from edgecnn.cli import main
@@ -29,6 +30,15 @@ def test_chosen_formats(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert all(Path(path).exists() for path in written.values())
 
 
+def test_sliding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = write_bundle(tmp_path / "bundle", window_card(40, 12, 3), conv_model(40, 3)).path
+    for options in ([], ["--least-ram"]):
+        arguments = ["package", str(bundle), "--for", "makefile", "--sliding", *options, "-o", str(tmp_path), "--json"]
+        assert run(arguments) == 0
+        folder = Path(json.loads(capsys.readouterr().out)["makefile"])
+        assert "runs every 12 samples on these alone" in (folder / "include" / "wrist.h").read_text(encoding="utf-8")
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["package", "--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(FORMATS)
@@ -39,6 +49,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--for", "keil"], "unknown package format 'keil'; accepted: "),
         (["--for", "cmake", "--target", "z80"], "target 'z80'"),
+        (["--for", "cmake", "--sliding"], "sliding: hop 2: op 1 (FULLY_CONNECTED) reads the whole window"),
     ],
 )
 def test_bad_input_is_one_line(

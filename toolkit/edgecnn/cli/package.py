@@ -17,6 +17,12 @@ from edgecnn.cli.console import JSON, print_json
 )
 @click.option("--target", default="portable", show_default=True, help="Kernels of the network, as of edgecnn compile.")
 @click.option("--least-ram", is_flag=True, help="Least memory instead of speed, as of edgecnn compile.")
+@click.option(
+    "--sliding",
+    is_flag=True,
+    help="Compute only what the samples of a hop add to the window before: the same results with fewer products, in less or more "
+    "RAM.",
+)
 @click.option("--list", "list_only", is_flag=True, help="List the formats and write nothing.")
 @JSON
 def command(
@@ -25,6 +31,7 @@ def command(
     output: Path | None,
     target: str,
     least_ram: bool,
+    sliding: bool,
     list_only: bool,
     as_json: bool,
 ) -> None:
@@ -49,7 +56,13 @@ def command(
     # Of formats that were asked for by name, one that cannot be written is an error.
     missing: dict[str, str] | None = None if formats else {}
     written = write_packages(
-        read_bundle(bundle), formats or tuple(FORMATS), folder, target=target, least_ram=least_ram, missing=missing
+        read_bundle(bundle),
+        formats or tuple(FORMATS),
+        folder,
+        target=target,
+        least_ram=least_ram,
+        sliding=sliding,
+        missing=missing,
     )
     if as_json:
         print_json({key: str(path) for key, path in written.items()})

@@ -151,7 +151,7 @@ async function classify(name, table, isCounts, progress) {
     throw new CsvError(found.wasStopped ? "stopped before the first window" : `no window without a missing value; ${needed} samples`);
   }
   const window = new Float32Array(model.example);
-  found.time = await timeWindows(state.clock, window);
+  found.time = await timeWindows(state.clock, window, model.isSliding);
   await progress(1);
   show(name, table, found);
 }

@@ -77,8 +77,13 @@ export async function classifyAll(classifier, table, isCounts, progress) {
   return found;
 }
 
-/** Time of one window in this browser: {medianUs, batches, windows}; browsers' clocks are coarse, so windows go in batches. */
-export async function timeWindows(classifier, window) {
+/**
+ * Time of one window in this browser: {medianUs, batches, windows}; browsers' clocks are coarse, so windows go in batches.
+ *
+ * Of a window that slides it is the time of one hop: that is what a result takes.
+ */
+export async function timeWindows(classifier, window, isSliding) {
+  const batchMs = isSliding ? pushMs : classifyMs;
   let windows = 1;
   while (windows < RUN_MOST_BATCH && batchMs(classifier, window, windows) < RUN_BATCH_MS) {
     windows *= 2;
@@ -92,10 +97,20 @@ export async function timeWindows(classifier, window) {
   return { medianUs: times[times.length >> 1], batches: RUN_BATCHES, windows };
 }
 
-function batchMs(classifier, window, windows) {
+function classifyMs(classifier, window, windows) {
   const start = performance.now();
   for (let i = 0; i < windows; ++i) {
     classifier.classify(window);
+  }
+  return performance.now() - start;
+}
+
+function pushMs(classifier, window, windows) {
+  const count = classifier.channels.length;
+  const samples = Array.from({ length: classifier.window }, (_, i) => window.subarray(i * count, (i + 1) * count));
+  const start = performance.now();
+  for (let i = 0; i < windows * classifier.hop; ++i) {
+    classifier.push(samples[i % samples.length]);
   }
   return performance.now() - start;
 }

@@ -41,7 +41,7 @@ function showTiles(table, found) {
     ["Windows", found.ends.length.toLocaleString("en"), `of ${many(state.classifier.window, "sample")}`],
     [isExample ? "Label" : "Most frequent", labelNode(most), isExample ? same : `${percent(windows / found.labels.length)} of the windows`],
     ["Settled label at the end", labelNode(last), changes === 1 ? "settled once" : `settled ${changes.toLocaleString("en")} times`],
-    ["Time for a window", took, `median of ${batches} batches of ${batch}, in this browser`],
+    [model.isSliding ? "Time for a hop" : "Time for a window", took, `median of ${batches} batches of ${batch}, in this browser`],
   ];
   at("tiles").replaceChildren(
     ...tiles.map(([title, value, note]) => element("div", "", element("dt", "", title), element("dd", "value", value), element("dd", "note", note))),
