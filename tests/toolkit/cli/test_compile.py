@@ -108,6 +108,8 @@ def test_inspect_compares_ways_to_compile(shared_models: Path) -> None:
     usual, speed, least, hop = (_inspected(model, *options) for options in ways)
     assert 6 * hop["instructions"] < usual["instructions"]
     assert hop["state_bytes"] > 0
+    assert hop["sliding"]["window_macs"] == usual["macs"] == 891_648
+    assert usual["sliding"] is None
     assert speed["instructions"] < 0.8 * usual["instructions"]
     assert speed["flash_bytes"] > usual["flash_bytes"]
     assert least["ram_bytes"] < 0.85 * usual["ram_bytes"]

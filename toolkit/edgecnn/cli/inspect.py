@@ -97,6 +97,7 @@ def _on_board(
                 "instructions": round(found.mean_instructions),
                 "estimated_cycles": found.estimated_cycles,
                 "macs": program.graph.macs,
+                "sliding": dataclasses.asdict(program.graph.sliding) if program.graph.sliding else None,
                 "flash_bytes": found.flash_bytes,
                 "ram_bytes": found.ram_bytes,
                 "arena_bytes": found.arena_bytes,
@@ -120,6 +121,12 @@ def _on_board(
         f"bytes: arena {found.arena_bytes:,}, state {found.state_bytes:,}, input {found.input_bytes:,}, stack "
         f"{found.stack_bytes:,}"
     )
+    if program.graph.sliding is not None:
+        sliding = program.graph.sliding
+        click.echo(
+            f"a call takes {sliding.hop_rows:,} rows of a window of {sliding.window_rows:,}: {program.graph.macs:,} MACs in place of "
+            f"{sliding.window_macs:,}"
+        )
     click.echo(
         f"{found.kernels} kernels, {found.toolchain} {' '.join(found.flags)}; virtual core: no latency is claimed"
     )
