@@ -124,8 +124,8 @@ def _on_board(
     if program.graph.sliding is not None:
         sliding = program.graph.sliding
         click.echo(
-            f"a call takes {sliding.hop_rows:,} rows of a window of {sliding.window_rows:,}: {program.graph.macs:,} MACs in place of "
-            f"{sliding.window_macs:,}"
+            f"a call takes {sliding.hop_rows:,} of a window's {sliding.window_rows:,} rows: {program.graph.macs:,} MACs, "
+            f"{sliding.window_macs:,} without a hop"
         )
     click.echo(
         f"{found.kernels} kernels, {found.toolchain} {' '.join(found.flags)}; virtual core: no latency is claimed"
