@@ -4,14 +4,6 @@
 
 #include "edgecnn_base.h"
 
-/* So many bytes are moved at once, where that is no more than how far they move. */
-typedef struct {
-    int8_t byte[16];
-} edgecnn_sixteen;
-typedef struct {
-    int8_t byte[4];
-} edgecnn_four;
-
 /* Copy bytes to a place below `from`, or apart from it, or to the same one. */
 EDGECNN_SHARED void edgecnn_move_run(int8_t *to, const int8_t *from, int bytes) {
     const uintptr_t distance = (uintptr_t)from - (uintptr_t)to;

@@ -23,7 +23,7 @@ EDGECNN_STEP void edgecnn_gather(const edgecnn_window *w, const int8_t *input, i
     for (int k = 0; k < w->kernel; ++k) {
         int at = from + k * w->dilation;
         if (at >= 0 && at < w->length)
-            edgecnn_copy(patch, input + at * w->in, w->in);
+            edgecnn_copy_apart(patch, input + at * w->in, w->in);
         else
             edgecnn_fill(patch, w->zero_point, w->in);
         patch += w->in;

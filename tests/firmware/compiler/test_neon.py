@@ -90,12 +90,12 @@ class Chain:
         self.last, self.length = made, 1
         return self
 
-    def add(self) -> "Chain":
-        """ADD of what the last layer read and wrote, a residual block's end."""
+    def add(self, activation: int = 1) -> "Chain":
+        """ADD of what the last layer read and wrote, a residual block's end; `activation` as in the schema, 1: ReLU."""
         other = self.last
         self.conv(self.channels, 3, same=True)
         made = self.net.tensor((1, 1, self.length, self.channels), self.scale * 1.3, 7)
-        self.net.op("ADD", [other, self.last], [made], potScaleInt16=False, fusedActivationFunction=1)
+        self.net.op("ADD", [other, self.last], [made], potScaleInt16=False, fusedActivationFunction=activation)
         self.last, self.scale, self.zero_point = made, self.scale * 1.3, 7
         return self
 

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from edgecnn_firmware.compiler.emit.avx2 import (
     AVX2_LANES,
     avx2_requantization,
@@ -41,6 +44,7 @@ from edgecnn_firmware.compiler.targets import Target
 _INPUT: Final = "const int8_t *"
 _WORDS: Final = "const uint32_t *"
 _OUTPUT: Final = "int8_t *"
+_MVE_LANES: Final = 4
 
 
 def is_direct(op: Conv1D | Depthwise1D) -> bool:
@@ -57,7 +61,11 @@ def _conv1d(op: Conv1D, emitter: Emitter) -> None:
     lanes = 1
     options: tuple[int, ...] = ()
     if emitter.target.mve and line_of(op) is not None:
-        kernel, lanes, constants = "edgecnn_conv1d_mve", 4, [(_INPUT, emitter.constant("weights", pack_sixteens(op)))]
+        kernel, lanes, constants = (
+            "edgecnn_conv1d_mve",
+            _MVE_LANES,
+            [(_INPUT, emitter.constant("weights", pack_sixteens(op)))],
+        )
     elif emitter.target.vnni and line_of(op) is not None:
         kernel = "edgecnn_conv1d_vnni"
         starts = ("const int32_t *", emitter.constant("start", pack_start(op)))
@@ -89,7 +97,11 @@ def _depthwise1d(op: Depthwise1D, emitter: Emitter) -> None:
     options: tuple[int, ...] = ()
     starts: list[tuple[str, str]] = []
     if emitter.target.mve and has_fours(op) and line_of(op) is not None:
-        kernel, lanes, weights = "edgecnn_depthwise1d_mve", 4, (_INPUT, emitter.constant("weights", op.weights))
+        kernel, lanes, weights = (
+            "edgecnn_depthwise1d_mve",
+            _MVE_LANES,
+            (_INPUT, emitter.constant("weights", op.weights)),
+        )
     elif emitter.target.vnni and is_vnni_depthwise(op):
         kernel = "edgecnn_depthwise1d_vnni"
         starts = [("const int32_t *", emitter.constant("start", pack_start(op)))]
@@ -130,10 +142,15 @@ def _dense(op: Dense, emitter: Emitter) -> None:
         dense_avx2(op, emitter)
         return
     packed = emitter.target.dsp and is_packed(op)
-    kernel = "edgecnn_dense_dsp" if packed else "edgecnn_dense"
+    kernel, lanes = "edgecnn_dense", 1
+    layout: npt.NDArray[np.int8 | np.uint32] = op.weights
+    if packed:
+        kernel, layout = "edgecnn_dense_dsp", pack_pairs(op)
+    elif emitter.target.mve and line_of(op) is not None:
+        kernel, lanes, layout = "edgecnn_dense_mve", _MVE_LANES, pack_sixteens(op)
     emitter.include(f"{kernel}.h")
-    requantization = requantization_struct(op, emitter)
-    weights = emitter.constant("weights", pack_pairs(op) if packed else op.weights)
+    requantization = requantization_struct(op, emitter, lanes)
+    weights = emitter.constant("weights", layout)
     emitter.call(
         kernel,
         op.output.elements // op.outputs_per_row,

@@ -1,5 +1,7 @@
 """Sum, Product, SquaredDifference and Extreme -> calls."""
 
+from typing import Final
+
 import numpy as np
 
 from edgecnn_firmware.compiler.arithmetic.binary import Scaling, solve_pair_line
@@ -7,6 +9,9 @@ from edgecnn_firmware.compiler.emit.context import Emitter, emit, struct_literal
 from edgecnn_firmware.compiler.emit.requantization import requantization_fields
 from edgecnn_firmware.compiler.ops.elementwise import Binary, Extreme, Product, SquaredDifference, Sum
 from edgecnn_firmware.compiler.ops.value import Value
+
+_KINDS: Final = {"neon": ("neon", 8), "dsp": ("dsp", 4), "mve": ("mve", 4), "vnni": ("vnni", 1), "avx2": ("avx2", 1)}
+"""How kernels of a target end, by its field, and of how many elements they take a multiple."""
 
 
 def _operands(op: Binary, emitter: Emitter) -> tuple[str, list[str]]:
@@ -32,9 +37,7 @@ def _sum(op: Sum, emitter: Emitter) -> None:
     p = op.parameters
     line = solve_pair_line(p, op.output.affine, *op.ranges())
     whole = op.constant is None and {value.elements for value in op.inputs} == {op.output.elements}
-    kind, lanes = ("neon", 8) if emitter.target.neon else ("dsp", 4) if emitter.target.dsp else ("", 1)
-    if emitter.target.vnni or emitter.target.avx2:
-        kind = "vnni" if emitter.target.vnni else "avx2"
+    kind, lanes = next((found for name, found in _KINDS.items() if getattr(emitter.target, name)), ("", 1))
     size: int | str = emitter.elements(op.output)
     # Of some rows it is not known how many they are.
     fits = (size if isinstance(size, int) else op.output.channels) % lanes == 0

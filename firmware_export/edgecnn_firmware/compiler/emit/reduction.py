@@ -10,9 +10,9 @@ from edgecnn_firmware.compiler.targets import Target
 _MOST_ROWS: Final = 255
 
 
-def x86_suffix(target: Target) -> str:
-    """How kernels end that x86-64's vector targets have, or nothing."""
-    return "_vnni" if target.vnni else "_avx2" if target.avx2 else ""
+def _vector_suffix(target: Target) -> str:
+    """How kernels end that take any number of channels in vectors, or nothing."""
+    return "_vnni" if target.vnni else "_avx2" if target.avx2 else "_mve" if target.mve else ""
 
 
 def _dsp_suffix(op: MaxPool1D | ReduceMax, target: Target) -> str:
@@ -39,7 +39,7 @@ def _pooling(op: MaxPool1D | AveragePool1D, emitter: Emitter, kernel: str, suffi
 
 @emit.register
 def _max_pool(op: MaxPool1D, emitter: Emitter) -> None:
-    _pooling(op, emitter, "edgecnn_max_pool", _dsp_suffix(op, emitter.target) or x86_suffix(emitter.target))
+    _pooling(op, emitter, "edgecnn_max_pool", _dsp_suffix(op, emitter.target) or _vector_suffix(emitter.target))
 
 
 @emit.register
@@ -57,7 +57,7 @@ def _mean(op: Mean, emitter: Emitter) -> None:
     elif emitter.target.neon and few and op.output.channels % 8 == 0:
         suffix = "_neon"
     else:
-        suffix = x86_suffix(emitter.target)
+        suffix = _vector_suffix(emitter.target) if few or not emitter.target.mve else ""
     emitter.include(f"edgecnn_reduce{suffix}.h")
     emitter.call(
         f"edgecnn_mean{suffix}",
@@ -76,7 +76,7 @@ def _mean(op: Mean, emitter: Emitter) -> None:
 @emit.register
 def _reduce_max(op: ReduceMax, emitter: Emitter) -> None:
     suffix = "_neon" if emitter.target.neon and op.output.channels % 8 == 0 else _dsp_suffix(op, emitter.target)
-    suffix = suffix or x86_suffix(emitter.target)
+    suffix = suffix or _vector_suffix(emitter.target)
     emitter.include(f"edgecnn_reduce{suffix}.h")
     value = op.inputs[0]
     groups = value.elements // (op.rows * op.output.channels)

@@ -43,9 +43,9 @@ def requantization_of(op: Products, emitter: Emitter, lanes: int = 1) -> dict[st
     return _fields(emitter, op.number, op.label, op.requantization, op.folded_bias, *op.reach(), line, lanes)
 
 
-def requantization_struct(op: Products, emitter: Emitter) -> str:
-    """Emit the const struct `edgecnn_requantization` of an op; a pointer to it. Raises as `requantization_of`."""
-    return emitter.struct(_STRUCT, "scaling", requantization_of(op, emitter))
+def requantization_struct(op: Products, emitter: Emitter, lanes: int = 1) -> str:
+    """Emit the const struct `edgecnn_requantization` of an op; a pointer to it. As `requantization_of` otherwise."""
+    return emitter.struct(_STRUCT, "scaling", requantization_of(op, emitter, lanes))
 
 
 def requantization_fields(
