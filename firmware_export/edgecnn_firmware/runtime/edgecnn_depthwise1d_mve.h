@@ -9,21 +9,29 @@
  * lie below the input in memory, clear of every row that is still to be read. */
 EDGECNN_KERNEL void edgecnn_depthwise1d_mve(const edgecnn_window *window, const edgecnn_requantization *requantization,
                                             const int8_t *input, const int8_t *weights, int8_t *output) {
-    static const int32_t zeros[4] = {0, 0, 0, 0};
-    for (int row = 0; row < window->rows; ++row) {
+    const int next = window->dilation * window->in;
+    for (int row = 0; row < window->rows; ++row, output += window->out) {
         const int from = row * window->stride - window->pad_before;
+        const int last = from + (window->kernel - 1) * window->dilation;
+        const int inside = window->direct || (from >= 0 && last < window->length);
         for (int c = 0; c < window->out; c += 4) {
-            edgecnn_v4 sums = edgecnn_v4_load(zeros);
-            EDGECNN_UNROLL(8)
-            for (int k = 0; k < window->kernel; ++k) {
-                const int at = from + k * window->dilation;
-                const int8_t *w = weights + k * window->out + c;
-                if (window->direct || (at >= 0 && at < window->length))
-                    sums = edgecnn_v4_add_products(sums, input + at * window->in + c, w);
-                else
-                    sums = edgecnn_v4_add_scaled(sums, window->zero_point, w);
+            edgecnn_v4 sums = edgecnn_v4_zero();
+            const int8_t *w = weights + c;
+            if (inside) {
+                const int8_t *x = input + from * window->in + c;
+                EDGECNN_UNROLL(8)
+                for (int k = 0; k < window->kernel; ++k, x += next, w += window->out)
+                    sums = edgecnn_v4_add_products(sums, x, w);
+            } else {
+                for (int k = 0; k < window->kernel; ++k, w += window->out) {
+                    const int at = from + k * window->dilation;
+                    if (at >= 0 && at < window->length)
+                        sums = edgecnn_v4_add_products(sums, input + at * window->in + c, w);
+                    else
+                        sums = edgecnn_v4_add_scaled(sums, window->zero_point, w);
+                }
             }
-            edgecnn_v4_store(requantization, c, sums, 4, 0, output + row * window->out + c);
+            edgecnn_v4_store(requantization, c, sums, 4, 0, output + c);
         }
     }
 }

@@ -15,6 +15,15 @@ typedef struct {
 } edgecnn_v4;
 #endif
 
+EDGECNN_INLINE edgecnn_v4 edgecnn_v4_zero(void) {
+#if EDGECNN_HAS_MVE
+    return vdupq_n_s32(0);
+#else
+    edgecnn_v4 v = {{0, 0, 0, 0}};
+    return v;
+#endif
+}
+
 EDGECNN_INLINE edgecnn_v4 edgecnn_v4_load(const int32_t *from) {
 #if EDGECNN_HAS_MVE
     return vld1q_s32(from);
